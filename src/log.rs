@@ -1,0 +1,1 @@
+//! Tracing to a file, redacted. To be filled.

@@ -1,0 +1,3 @@
+//! The binary: parse, run, print a failure once, exit code.
+
+fn main() {}

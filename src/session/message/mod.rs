@@ -1,0 +1,1 @@
+//! The codec: frames, payloads, handshake. Parse and print, nothing else.

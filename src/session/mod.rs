@@ -1,0 +1,2 @@
+//! The Session Manager data channel: codec, state machine, driver.
+pub mod message;

@@ -1,0 +1,1 @@
+//! The app. To be filled.
