@@ -1,0 +1,369 @@
+//! Faults: what a region shall do wrong, as `--fault SPEC` spells it.
+//!
+//! `cut`, `drop`, `dup`, `reorder` and `delay` happen to the frames of the data channel, in both directions, and are the
+//! gateway's business; `deny`, `throttle`, `slow` and `expired` happen to API calls. This file only parses; it does nothing.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// One thing that goes wrong. Several may be given; each acts by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The data channel's socket is cut, without a close frame, each time it has lived so long or carried so much.
+    Cut(Cut),
+    /// This share of the frames is lost.
+    Drop(Share),
+    /// This share of the frames arrives twice.
+    Dup(Share),
+    /// This share of the frames is overtaken by the frame behind it.
+    Reorder(Share),
+    /// Each frame arrives so much later.
+    Delay(Duration),
+    /// Calls of the matching actions are refused as a policy would refuse them.
+    Deny {
+        /// Which actions.
+        action: ActionPattern,
+        /// Which kind of policy AWS names as the reason.
+        policy: PolicyKind,
+        /// Whether nothing allows it or something forbids it.
+        denial: Denial,
+    },
+    /// This share of the calls of the matching actions is refused with "Rate exceeded", evenly spread: at 50 % the first of each two.
+    Throttle {
+        /// Which actions.
+        action: ActionPattern,
+        /// How many of them.
+        share: Share,
+    },
+    /// Calls of the matching actions are answered so much later.
+    Slow {
+        /// Which actions.
+        action: ActionPattern,
+        /// How much later.
+        by: Duration,
+    },
+    /// The credentials expire so long after the region's start.
+    Expired(Duration),
+}
+
+/// When a socket is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// When it is so old; a re-opened one again after the same time.
+    Every(Duration),
+    /// When so many bytes of frames have passed, both directions together; a re-opened one again after as many.
+    After(u64),
+}
+
+/// A share of events, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// As a number from 0 to 1.
+    pub fn as_f64(self) -> f64 {
+        self.0
+    }
+}
+
+/// Action names such as `ssm:StartSession`, with `*` for any run of letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionPattern(String);
+
+impl ActionPattern {
+    /// Whether an action (`service:Operation`) is meant; IAM compares without regard to case, so does this.
+    pub fn matches(&self, action: &str) -> bool {
+        glob(self.0.to_ascii_lowercase().as_bytes(), action.to_ascii_lowercase().as_bytes())
+    }
+}
+
+/// The kinds of policy that AWS names at the end of an access-denied text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A policy of the caller.
+    IdentityBased,
+    /// A policy of the thing acted on.
+    ResourceBased,
+    /// An organisation's limit for accounts (SCP).
+    ServiceControl,
+    /// An organisation's limit for resources (RCP).
+    ResourceControl,
+    /// A permissions boundary.
+    PermissionsBoundary,
+    /// The policy handed over when the role was assumed.
+    Session,
+    /// The policy of the VPC endpoint that the call came through.
+    VpcEndpoint,
+}
+
+/// The two ways to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No policy of that kind allows the action.
+    Implicit,
+    /// A policy of that kind forbids it.
+    Explicit,
+}
+
+const KINDS: [(&str, PolicyKind); 7] = [
+    ("identity-based", PolicyKind::IdentityBased),
+    ("resource-based", PolicyKind::ResourceBased),
+    ("service-control", PolicyKind::ServiceControl),
+    ("resource-control", PolicyKind::ResourceControl),
+    ("permissions-boundary", PolicyKind::PermissionsBoundary),
+    ("session", PolicyKind::Session),
+    ("vpc-endpoint", PolicyKind::VpcEndpoint),
+];
+
+impl fmt::Display for PolicyKind {
+    /// As AWS writes it in its texts.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PolicyKind::IdentityBased => "identity-based",
+            PolicyKind::ResourceBased => "resource-based",
+            PolicyKind::ServiceControl => "service control",
+            PolicyKind::ResourceControl => "resource control",
+            PolicyKind::PermissionsBoundary => "permissions boundary",
+            PolicyKind::Session => "session",
+            PolicyKind::VpcEndpoint => "VPC endpoint",
+        })
+    }
+}
+
+/// A SPEC that is none; the text says what would be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// No fault has that name.
+    #[error("there is no fault `{0}`; there are {ALL}")]
+    Unknown(String),
+    /// The name is right and the rest is not.
+    #[error("`{spec}` is not a fault: {expected}")]
+    Malformed {
+        /// What was given.
+        spec: String,
+        /// What is allowed after this name.
+        expected: &'static str,
+    },
+}
+
+const ALL: &str = "cut=5s, cut=100KB, drop=2%, dup=2%, reorder=2%, delay=50ms, deny=ACTION, throttle[=ACTION], slow=ACTION[:2s], \
+                   expired[=30s]";
+const CUT: &str = "after `cut=` stands a time (5s) or an amount (100KB)";
+const SHARE: &str = "after `=` stands a share from 0% to 100% (2%)";
+const DELAY: &str = "after `delay=` stands a time (50ms)";
+const DENY: &str = "after `deny=` stands an action (ssm:StartSession, ec2:*) and, if wanted, `/` and the kind of policy (identity-based, \
+                    resource-based, service-control, resource-control, permissions-boundary, session, vpc-endpoint; each also with \
+                    `explicit-` before it)";
+const THROTTLE: &str =
+    "after `throttle=` stands an action (ec2:DescribeInstances) and, if wanted, `:` and a share (100%)";
+const SLOW: &str = "after `slow=` stands an action (ssm:StartSession) and, if wanted, `:` and a time (2s)";
+const EXPIRED: &str = "after `expired=` stands a time (30s)";
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(spec: &str) -> Result<Fault, FaultError> {
+        let (name, value) = match spec.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (spec, None),
+        };
+        let malformed = |expected| FaultError::Malformed { spec: spec.to_owned(), expected };
+        let needed = |expected| value.ok_or(malformed(expected));
+        Ok(match name {
+            "cut" => Fault::Cut(cut(needed(CUT)?).ok_or(malformed(CUT))?),
+            "drop" => Fault::Drop(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
+            "dup" => Fault::Dup(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
+            "reorder" => Fault::Reorder(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
+            "delay" => Fault::Delay(duration(needed(DELAY)?).ok_or(malformed(DELAY))?),
+            "deny" => deny(needed(DENY)?).ok_or(malformed(DENY))?,
+            "throttle" => throttle(value).ok_or(malformed(THROTTLE))?,
+            "slow" => slow(needed(SLOW)?).ok_or(malformed(SLOW))?,
+            "expired" => Fault::Expired(match value {
+                Some(value) => duration(value).ok_or(malformed(EXPIRED))?,
+                None => Duration::ZERO,
+            }),
+            _ => return Err(FaultError::Unknown(name.to_owned())),
+        })
+    }
+}
+
+fn cut(text: &str) -> Option<Cut> {
+    if let Some(every) = duration(text) {
+        return (!every.is_zero()).then_some(Cut::Every(every));
+    }
+    let bytes = bytes(text)?;
+    (bytes > 0).then_some(Cut::After(bytes))
+}
+
+fn deny(text: &str) -> Option<Fault> {
+    let (action, kind) = text.split_once('/').unwrap_or((text, "identity-based"));
+    let (kind, denial) = match kind.strip_prefix("explicit-") {
+        Some(kind) => (kind, Denial::Explicit),
+        None => (kind, Denial::Implicit),
+    };
+    let policy = KINDS.iter().find(|(name, _)| *name == kind)?.1;
+    Some(Fault::Deny { action: action_pattern(action)?, policy, denial })
+}
+
+fn throttle(text: Option<&str>) -> Option<Fault> {
+    let Some(text) = text else {
+        return Some(Fault::Throttle { action: ActionPattern("*".into()), share: Share(0.5) });
+    };
+    let (action, share) = match text.rsplit_once(':') {
+        Some((action, last)) if last.ends_with('%') => (action, share(last)?),
+        _ => (text, Share(0.5)),
+    };
+    Some(Fault::Throttle { action: action_pattern(action)?, share })
+}
+
+fn slow(text: &str) -> Option<Fault> {
+    let (action, by) = match text.rsplit_once(':') {
+        Some((action, last)) if last.starts_with(|c: char| c.is_ascii_digit()) => (action, duration(last)?),
+        _ => (text, Duration::from_secs(2)),
+    };
+    Some(Fault::Slow { action: action_pattern(action)?, by })
+}
+
+/// `*`, or `service:Operation` with `*` anywhere in the operation.
+fn action_pattern(text: &str) -> Option<ActionPattern> {
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '*';
+    let well_formed = text == "*"
+        || text.split_once(':').is_some_and(|(service, operation)| {
+            ["ssm", "ec2", "sts", "ssmmessages", "*"].contains(&service)
+                && !operation.is_empty()
+                && operation.chars().all(name)
+        });
+    well_formed.then(|| ActionPattern(text.to_owned()))
+}
+
+fn share(text: &str) -> Option<Share> {
+    let number: f64 = text.strip_suffix('%')?.parse().ok()?;
+    (0.0..=100.0).contains(&number).then_some(Share(number / 100.0))
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let unit = match &text[split..] {
+        "B" => 1,
+        "KB" => 1000,
+        "KiB" => 1024,
+        "MB" => 1_000_000,
+        "MiB" => 1024 * 1024,
+        _ => return None,
+    };
+    text[..split].parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// A time as `50ms`, `5s`, `2m`, `3h` or `12d`; the sample fleet is written in the same form.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let milliseconds = match &text[split..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    text[..split].parse::<u64>().ok()?.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// `*` stands for any run of characters, also none; `?` for one.
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == b'?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((star, from)) => {
+                    p = star + 1;
+                    t = from + 1;
+                    retry = Some((star, t));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(spec: &str) -> Fault {
+        spec.parse().unwrap()
+    }
+
+    #[test]
+    fn every_form_of_a_fault_is_read() {
+        assert_eq!(parse("cut=5s"), Fault::Cut(Cut::Every(Duration::from_secs(5))));
+        assert_eq!(parse("cut=100KB"), Fault::Cut(Cut::After(100_000)));
+        assert_eq!(parse("drop=2%"), Fault::Drop(Share(0.02)));
+        assert_eq!(parse("dup=0.5%"), Fault::Dup(Share(0.005)));
+        assert_eq!(parse("reorder=100%"), Fault::Reorder(Share(1.0)));
+        assert_eq!(parse("delay=50ms"), Fault::Delay(Duration::from_millis(50)));
+        assert_eq!(parse("expired"), Fault::Expired(Duration::ZERO));
+        assert_eq!(parse("expired=1m"), Fault::Expired(Duration::from_secs(60)));
+        let Fault::Deny { policy, denial, .. } = parse("deny=ssm:StartSession/explicit-service-control")
+        else {
+            panic!()
+        };
+        assert_eq!((policy, denial), (PolicyKind::ServiceControl, Denial::Explicit));
+        let Fault::Slow { by, .. } = parse("slow=ssm:StartSession:300ms") else { panic!() };
+        assert_eq!(by, Duration::from_millis(300));
+        let Fault::Slow { by, .. } = parse("slow=ssm:StartSession") else { panic!() };
+        assert_eq!(by, Duration::from_secs(2));
+        let Fault::Throttle { share, .. } = parse("throttle=ec2:DescribeInstances:100%") else { panic!() };
+        assert_eq!(share, Share(1.0));
+    }
+
+    #[test]
+    fn an_action_may_hold_a_star() {
+        let Fault::Deny { action, .. } = parse("deny=ssm:describe*") else { panic!() };
+        assert!(action.matches("ssm:DescribeSessions"));
+        assert!(!action.matches("ssm:StartSession"));
+        let Fault::Throttle { action, .. } = parse("throttle") else { panic!() };
+        assert!(action.matches("sts:GetCallerIdentity"));
+    }
+
+    #[test]
+    fn a_bad_spec_is_refused_with_what_is_allowed() {
+        for (spec, said) in [
+            ("lag=5s", "there are cut=5s"),
+            ("cut", "a time (5s) or an amount (100KB)"),
+            ("cut=0s", "a time (5s)"),
+            ("cut=5", "a time (5s)"),
+            ("drop=2", "from 0% to 100%"),
+            ("drop=101%", "from 0% to 100%"),
+            ("drop=NaN%", "from 0% to 100%"),
+            ("delay=soon", "a time (50ms)"),
+            ("deny=StartSession", "an action (ssm:StartSession"),
+            ("deny=s3:GetObject", "an action (ssm:StartSession"),
+            ("deny=ssm:StartSession/moon", "permissions-boundary"),
+            ("slow", "an action"),
+            ("throttle=", "an action"),
+            ("expired=99999999999999999999s", "a time (30s)"),
+            ("", "there are cut=5s"),
+        ] {
+            let error = spec.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(said), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_glob_backtracks() {
+        assert!(glob(b"*a*b", b"xxaxxaxb"));
+        assert!(!glob(b"*a*b", b"xxaxxax"));
+        assert!(glob(b"web-?", b"web-1"));
+        assert!(!glob(b"web-?", b"web-12"));
+        assert!(glob(b"", b""));
+    }
+}

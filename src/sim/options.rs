@@ -1,0 +1,95 @@
+//! What a region is started with. Where the reference marks a behaviour of AWS as unverified, it is an option here, so
+//! that clients can be tested against both.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use super::fault::Fault;
+
+/// The greatest number of synthetic nodes.
+pub const MAX_NODES: usize = 100_000;
+
+/// What a region is started with; `Options::default()` is what `ssmtui --demo` shows.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen; loopback only. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many synthetic nodes stand beside the sample fleet, at most [`MAX_NODES`].
+    pub nodes: usize,
+    /// What the synthetic nodes and the faults are drawn from; the same seed gives the same ones. Credentials, ids and
+    /// tokens of sessions are random whatever it says.
+    pub seed: u64,
+    /// Whether agents send output as fast as they can, or at the official agent's pace.
+    pub unpaced: bool,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// The region's name, which clients must sign for.
+    pub region: String,
+    /// The name of the caller, which session ids begin with.
+    pub user: String,
+    /// Which rights the caller has.
+    pub rights: Rights,
+    /// Whether the upgrade of a data channel must be signed.
+    pub upgrade: Upgrade,
+    /// Which canonical form of a `+` in the upgrade's query is taken.
+    pub plus: Plus,
+    /// How long the token of StartSession and ResumeSession is good.
+    pub token_lifetime: Duration,
+    /// The period of an agent's heartbeat, which moves LastPingDateTime.
+    pub heartbeat: Duration,
+}
+
+/// Whether the upgrade of a data channel must be signed (protocol 3.1; AWS announces that it will be enforced).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade {
+    /// It must.
+    #[default]
+    Signed,
+    /// An unsigned one is taken too; a wrong signature is not.
+    AcceptUnsigned,
+}
+
+/// How a raw `+` in the cell-number may stand in the canonical query (protocol 3.1, item 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plus {
+    /// As Go reads it: a space, `%20`.
+    #[default]
+    Space,
+    /// As itself, `%2B`.
+    Literal,
+    /// Either.
+    Either,
+}
+
+/// Which rights the caller has, after AWS's own sample policies (diagnosis 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// All that the region knows, but for the conditions on tags that the sample fleet holds.
+    #[default]
+    Full,
+    /// The guide's end-user sample: everything but DescribeInstanceInformation.
+    EndUser,
+    /// No list at all: sessions only.
+    NoList,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            nodes: 0,
+            seed: 1,
+            unpaced: false,
+            faults: Vec::new(),
+            region: "eu-west-1".to_owned(),
+            user: "demo".to_owned(),
+            rights: Rights::default(),
+            upgrade: Upgrade::default(),
+            plus: Plus::default(),
+            token_lifetime: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(300),
+        }
+    }
+}
