@@ -1,1 +1,3 @@
-//! To be filled: see lib.rs for this room's job.
+//! The command line: flags declared once, one file per subcommand. To be filled.
+pub mod args;
+pub use args::Args;

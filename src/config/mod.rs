@@ -1,1 +1,270 @@
-//! To be filled: see lib.rs for this room's job.
+//! The one config file: read, checked whole, or refused with the place and the nearest right word.
+//!
+//! ```toml
+//! refresh = "30s"              # how often the fleet is read again; "off" reads it on demand only
+//! leader  = "ctrl-]"           # the key that is ours inside a session
+//! [keys]                       # action = key, or a list of keys; which actions there are is the keymap's matter
+//! refresh = ["r", "ctrl-r"]
+//! ```
+//!
+//! The file is `config.toml` in the platform's config folder for `ssmtui`, or what `SSMTUI_CONFIG` names. Knows
+//! neither AWS nor terminals.
+
+mod chord;
+mod file;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use chord::{Chord, Key};
+
+/// The variable that names another config file.
+pub const PATH_VARIABLE: &str = "SSMTUI_CONFIG";
+
+/// Everything a user can set, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Pause between two readings of the fleet; `None` reads on demand only.
+    pub refresh: Option<Duration>,
+    /// The key that is ours inside a session.
+    pub leader: Chord,
+    /// Keys by the name of an action, as the `[keys]` table has them.
+    pub keys: BTreeMap<String, Binding>,
+    /// The file this came from, if there was one.
+    pub path: Option<PathBuf>,
+}
+
+/// One line of the `[keys]` table; the position lets the keymap refuse a name in the same words as this room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The keys; none takes the action's keys away.
+    pub chords: Vec<Chord>,
+    /// Where the action's name stands in the file.
+    pub position: Position,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            refresh: Some(Duration::from_secs(30)),
+            leader: Chord::control(']'),
+            keys: BTreeMap::new(),
+            path: None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file that `SSMTUI_CONFIG` names, else the platform's; defaults where the latter does not exist.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no TOML, or holds a key or value that is not one of ours.
+    pub fn load() -> Result<Self, Error> {
+        match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
+            Some(path) => Self::read(Path::new(&path)),
+            None => match Self::platform_path() {
+                Some(path) if path.exists() => Self::read(&path),
+                _ => Ok(Self::default()),
+            },
+        }
+    }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let config = Self::parse(&text).map_err(|problem| Error::Wrong { path: path.to_owned(), problem })?;
+        Ok(Self { path: Some(path.to_owned()), ..config })
+    }
+
+    /// Checks the text of a config file.
+    ///
+    /// # Errors
+    /// The first thing in it that is wrong, with its place.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        file::parse(text)
+    }
+
+    /// `config.toml` in the platform's config folder; `None` without a home.
+    pub fn platform_path() -> Option<PathBuf> {
+        directories::ProjectDirs::from("", "", "ssmtui")
+            .map(|folders| folders.config_dir().join("config.toml"))
+    }
+}
+
+/// A place in the file, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Line.
+    pub line: usize,
+    /// Column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// What is wrong with the text of a config file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{position}: {what}")]
+pub struct Problem {
+    /// Where.
+    pub position: Position,
+    /// What, with the nearest right word where there is one.
+    pub what: String,
+}
+
+/// Why there is no config.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is there and cannot be read, or was named and is not there.
+    #[error("cannot read the config file {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file holds something wrong.
+    #[error("the config file {path} is wrong at {problem}", path = path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The first thing wrong in it.
+        problem: Problem,
+    },
+}
+
+/// The name nearest to `word`, if one is near enough to be what was meant.
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |name: &str| edits(&word.to_lowercase(), &name.to_lowercase());
+    names
+        .into_iter()
+        .map(|name| (distance(name), name))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, name)| *distance <= (name.chars().count().max(word.chars().count()) / 3).max(1))
+        .map(|(_, name)| name)
+}
+
+/// Letters to add, drop, change or swap with a neighbour.
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let best = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                if swapped { best.min(rows[i - 2][j - 2] + 1) } else { best }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        Config::parse(text).expect_err("wrong on purpose").to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+        assert_eq!(Config::default().refresh, Some(Duration::from_secs(30)));
+        assert_eq!(Config::default().leader.to_string(), "ctrl-]");
+    }
+
+    #[test]
+    fn every_key_is_taken_over() {
+        let config = Config::parse(
+            "refresh = \"2m\"\nleader = \"ctrl-a\"\n[keys]\nquit = \"q\"\nwhy = [\"w\", \"f2\"]\n",
+        )
+        .unwrap();
+        assert_eq!(config.refresh, Some(Duration::from_secs(120)));
+        assert_eq!(config.leader, Chord::control('a'));
+        assert_eq!(config.keys["quit"].chords, [Chord::plain(Key::Char('q'))]);
+        assert_eq!(config.keys["why"].chords, [Chord::plain(Key::Char('w')), Chord::plain(Key::Function(2))]);
+        assert_eq!(config.keys["why"].position, Position { line: 5, column: 1 });
+        assert_eq!(Config::parse("refresh = 45").unwrap().refresh, Some(Duration::from_secs(45)));
+        assert_eq!(Config::parse("refresh = \"off\"").unwrap().refresh, None);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_name_and_the_place() {
+        assert_eq!(
+            wrong("\nrefesh = 3"),
+            "line 2, column 1: `refesh` is no key of ours; did you mean `refresh`?"
+        );
+        assert_eq!(
+            wrong("colour = 3"),
+            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `keys`"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_is_right_and_where() {
+        assert_eq!(
+            wrong("refresh = \"soon\""),
+            "line 1, column 11: `soon` is no interval; write \"30s\", \"2m\", a number of seconds, or \"off\""
+        );
+        assert_eq!(
+            wrong("refresh = 1"),
+            "line 1, column 11: the fleet cannot be read more often than every 5 s"
+        );
+        assert_eq!(wrong("refresh = true"), "line 1, column 11: `refresh` is an interval such as \"30s\"");
+        assert_eq!(
+            wrong("leader = \"x\""),
+            "line 1, column 10: the leader needs ctrl, alt or a function key: `x` is what people type"
+        );
+        assert_eq!(
+            wrong("leader = \"ctrl-c\""),
+            "line 1, column 10: the leader cannot be `ctrl-c`: it belongs to the shell"
+        );
+        assert_eq!(
+            wrong("leader = \"crtl-x\""),
+            "line 1, column 10: `crtl` is no modifier; did you mean `ctrl`?"
+        );
+        assert_eq!(
+            wrong("[keys]\nquit = 3"),
+            "line 2, column 8: keys are written \"q\" or [\"q\", \"ctrl-q\"]"
+        );
+        assert_eq!(
+            wrong("[keys]\nquit = [\"q\", \"entr\"]"),
+            "line 2, column 14: `entr` is no key; did you mean `enter`?"
+        );
+    }
+
+    #[test]
+    fn broken_toml_says_where() {
+        assert!(wrong("refresh = ").starts_with("line 1, column "), "{}", wrong("refresh = "));
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_be_there() {
+        let error = Config::read(Path::new("/nowhere/at/all.toml")).unwrap_err().to_string();
+        assert!(error.starts_with("cannot read the config file /nowhere/at/all.toml: "), "{error}");
+    }
+
+    #[test]
+    fn nearest_is_near_or_nothing() {
+        assert_eq!(nearest("lsit", ["list", "last"]), Some("list"));
+        assert_eq!(nearest("profiel", ["profile", "region"]), Some("profile"));
+        assert_eq!(nearest("zebra", ["profile", "region"]), None);
+    }
+}

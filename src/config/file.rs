@@ -1,0 +1,133 @@
+//! From TOML to [`Config`]: each key once, each value checked, each refusal with its place.
+
+use std::{borrow::Cow, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Binding, Chord, Config, Key, Position, Problem, nearest};
+
+const KEYS: [&str; 3] = ["refresh", "leader", "keys"];
+/// Below this a big account would be asked faster than it can answer.
+const FASTEST_REFRESH: u64 = 5;
+
+struct Source<'a>(&'a str);
+
+impl Source<'_> {
+    fn position(&self, offset: usize) -> Position {
+        let before = self.0.get(..offset).unwrap_or(self.0);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+    }
+
+    fn problem<T>(&self, at: &Spanned<T>, what: impl Into<String>) -> Problem {
+        Problem { position: self.position(at.span().start), what: what.into() }
+    }
+}
+
+pub(super) fn parse(text: &str) -> Result<Config, Problem> {
+    let source = Source(text);
+    let document = DeTable::parse(text).map_err(|error| Problem {
+        position: source.position(error.span().map_or(0, |span| span.start)),
+        what: error.message().to_owned(),
+    })?;
+    let mut config = Config::default();
+    for (name, value) in document.get_ref() {
+        match name.get_ref().as_ref() {
+            "refresh" => config.refresh = refresh(&source, value)?,
+            "leader" => config.leader = leader(&source, value)?,
+            "keys" => keys(&source, value, &mut config)?,
+            unknown => return Err(source.problem(name, unknown_key(unknown))),
+        }
+    }
+    Ok(config)
+}
+
+fn unknown_key(word: &str) -> String {
+    match nearest(word, KEYS) {
+        Some(name) => format!("`{word}` is no key of ours; did you mean `{name}`?"),
+        None => {
+            format!("`{word}` is no key of ours; there are {}", KEYS.map(|key| format!("`{key}`")).join(", "))
+        }
+    }
+}
+
+fn refresh(source: &Source, value: &Spanned<DeValue>) -> Result<Option<Duration>, Problem> {
+    let seconds = match value.get_ref() {
+        DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+        DeValue::String(text) if text == "off" => return Ok(None),
+        DeValue::String(text) => interval(text),
+        _ => return Err(source.problem(value, "`refresh` is an interval such as \"30s\"")),
+    };
+    match seconds {
+        None => {
+            let written = match value.get_ref() {
+                DeValue::Integer(number) => Cow::Borrowed(number.as_str()),
+                DeValue::String(text) => text.clone(),
+                _ => Cow::Borrowed("this"),
+            };
+            let right = "write \"30s\", \"2m\", a number of seconds, or \"off\"";
+            Err(source.problem(value, format!("`{written}` is no interval; {right}")))
+        }
+        Some(seconds) if seconds < FASTEST_REFRESH => {
+            let what = format!("the fleet cannot be read more often than every {FASTEST_REFRESH} s");
+            Err(source.problem(value, what))
+        }
+        Some(seconds) => Ok(Some(Duration::from_secs(seconds))),
+    }
+}
+
+fn interval(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let factor = match unit.trim() {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn leader(source: &Source, value: &Spanned<DeValue>) -> Result<Chord, Problem> {
+    let chord = chord(source, value)?;
+    let refuse = |what| Err(source.problem(value, what));
+    match chord {
+        Chord { ctrl: false, alt: false, key: Key::Function(_), .. } => Ok(chord),
+        Chord { ctrl: false, alt: false, .. } => {
+            refuse(format!("the leader needs ctrl, alt or a function key: `{chord}` is what people type"))
+        }
+        Chord { ctrl: true, alt: false, key: Key::Char('c' | 'd' | 'z' | 'm' | 'i' | 'h' | 'j'), .. } => {
+            refuse(format!("the leader cannot be `{chord}`: it belongs to the shell"))
+        }
+        _ => Ok(chord),
+    }
+}
+
+fn keys(source: &Source, value: &Spanned<DeValue>, config: &mut Config) -> Result<(), Problem> {
+    let DeValue::Table(table) = value.get_ref() else {
+        return Err(source.problem(value, "`keys` is a table: `[keys]`, then lines such as `quit = \"q\"`"));
+    };
+    for (action, value) in table {
+        let chords = match value.get_ref() {
+            DeValue::String(_) => vec![chord(source, value)?],
+            DeValue::Array(list) => list.iter().map(|one| chord(source, one)).collect::<Result<_, _>>()?,
+            _ => return Err(source.problem(value, KEY_FORM)),
+        };
+        let binding = Binding { chords, position: source.position(action.span().start) };
+        config.keys.insert(action.get_ref().to_string(), binding);
+    }
+    Ok(())
+}
+
+const KEY_FORM: &str = "keys are written \"q\" or [\"q\", \"ctrl-q\"]";
+
+fn chord(source: &Source, value: &Spanned<DeValue>) -> Result<Chord, Problem> {
+    match value.get_ref() {
+        DeValue::String(text) => text.parse().map_err(|what: String| source.problem(value, what)),
+        _ => Err(source.problem(value, KEY_FORM)),
+    }
+}
