@@ -1,2 +1,23 @@
 //! The Session Manager data channel: codec, state machine, driver.
+//!
+//! ```text
+//! kinds     what a session of each type does              (later: commands, ports, SSH)
+//! driver    one task: WebSocket, clock, reconnect     ┐   shells
+//! channel   sequence, acknowledge, resend, handshake  ┘   pure: no socket, no clock
+//! message   bytes <-> frames and payloads                 pure
+//! ```
+//!
+//! [`open`] starts a session on a [`Ticket`] and gives [`Commands`] to steer it and a stream of [`Event`]s. What the
+//! session needs from AWS on the way (a new ticket after a cut, the end of the session, a signed upgrade) it asks
+//! of a [`Service`]. This room knows neither the SDK nor the screen.
+
 pub mod message;
+
+mod driver;
+mod event;
+mod service;
+
+pub use driver::{Commands, Full, Options, open};
+pub use event::{End, Event};
+pub use message::Size;
+pub use service::{BoxFuture, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token};

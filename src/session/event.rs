@@ -1,0 +1,91 @@
+//! What happens in a session, as its owner sees it.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+/// What happened. `Ended` comes last, and exactly once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The WebSocket is open and the channel asked for; the agent has not spoken yet.
+    SocketOpen,
+    /// The agent asked for a handshake and was answered.
+    Handshaken {
+        /// What it says of itself.
+        agent_version: Option<String>,
+    },
+    /// The session runs (first output, or the handshake is complete). What was typed before is sent now.
+    Ready,
+    /// Bytes for the terminal. Never empty.
+    Output(Bytes),
+    /// A sentence for the user from the agent or about the session.
+    Notice(String),
+    /// The connection is lost and a new one is being made.
+    Reconnecting {
+        /// Counts from 1.
+        attempt: u32,
+        /// Why the last connection or attempt ended.
+        cause: String,
+    },
+    /// The connection is back; nothing was lost.
+    Resumed {
+        /// How long it was gone.
+        away: Duration,
+    },
+    /// The far side does not answer, though the connection seems to stand.
+    Silent {
+        /// Since when we wait.
+        since: Instant,
+    },
+    /// It answers again, after `Silent`.
+    Answering,
+    /// The service says that the agent is away; what is typed waits.
+    Paused,
+    /// The agent is back, after `Paused`.
+    Unpaused,
+    /// Smoothed time from sending to acknowledgement; told when it has changed visibly.
+    RoundTrip(Duration),
+    /// The session is over.
+    Ended(End),
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The far side ended it.
+    Closed {
+        /// What it said, verbatim; empty after an ordinary `exit`.
+        output: String,
+    },
+    /// We ended it.
+    Terminated,
+    /// The service ended it while we were away.
+    TimedOut,
+    /// AWS refuses, and asking again will not help.
+    Refused(String),
+    /// The connection is lost and did not come back.
+    Lost(String),
+    /// The far side broke the protocol.
+    Protocol(String),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed { output } => {
+                match output.trim().trim_start_matches("----------ERROR-------").trim() {
+                    "" => f.write_str("session ended"),
+                    output => write!(f, "session ended: {output}"),
+                }
+            }
+            Self::Terminated => f.write_str("session ended by you"),
+            Self::TimedOut => f.write_str("session timed out while the connection was away"),
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Lost(why) => write!(f, "connection lost: {why}"),
+            Self::Protocol(why) => write!(f, "the far side broke the protocol: {why}"),
+        }
+    }
+}
