@@ -1,1 +1,5 @@
 //! One integration binary, a module per capability: the built program on a real pty against a real simulated region.
+//!
+//! Tests wait for a screen, never for a time; a deadline only turns a hang into a failure that shows the last screen.
+
+mod house;
