@@ -1,1 +1,62 @@
-//! The app. To be filled.
+//! The app: a fleet to search, and sessions in tabs beside it.
+//!
+//! ```text
+//!  keys, mouse, paste ─┐
+//!  session events ─────┤→ Event → update(&mut State, Event, Now) → Vec<Effect> → tasks ─┐
+//!  fleet batches ──────┤            │                                                   │
+//!  timers, signals ────┘            └→ dirty? → view(&State, &mut Frame)                │
+//!         ▲─────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! | part | job | |
+//! | --- | --- | --- |
+//! | [`event`] | what can happen, and what must be done about it | data |
+//! | [`action`], [`keymap`], [`key`] | what the user can want, and by which keys | data |
+//! | [`state`] | everything the screen shows | pure |
+//! | [`update`] | state × event → effects | pure: no I/O, no clock |
+//! | [`view`] | state → frame | pure: no change, no clock |
+//! | [`effect`] | the only place that starts work | shell |
+//! | [`run`](fn@run) | terminal, loop, signals | shell |
+//!
+//! One task owns the state; results come back as events in bounded channels.
+
+pub mod action;
+pub mod action_table;
+pub mod key;
+pub mod keymap;
+
+use crate::{aws, config};
+
+/// What the app is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// How to get at AWS; kept, so that the screen can try again after a login.
+    pub connector: aws::Connector,
+    /// Whether this is the simulated region.
+    pub demo: bool,
+    /// The user's settings.
+    pub config: config::Config,
+}
+
+/// Why the app could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The keys of the config file do not make a keymap.
+    #[error("the `[keys]` of the config file are wrong at {0}")]
+    Keys(config::Problem),
+    /// Standard input or output is no terminal.
+    #[error("the app needs a terminal; `ssmtui ls` and `ssmtui connect` work without one")]
+    NoTerminal,
+    /// The terminal could not be read or written.
+    #[error("cannot use this terminal: {0}")]
+    Terminal(#[from] std::io::Error),
+}
+
+/// Runs the app until the user leaves it; the terminal is as before when this returns.
+///
+/// # Errors
+/// The keymap is wrong, or the terminal cannot be used.
+pub async fn run(options: Options) -> Result<(), Error> {
+    let _ = keymap::Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
+    Ok(())
+}

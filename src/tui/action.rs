@@ -1,0 +1,385 @@
+//! What the user can want: one table, from which come dispatch, hint bar, `?` help, the actions menu, the keys that the
+//! configuration may change, and the README's key table. No key is named anywhere else.
+
+use super::action_table::TABLE;
+
+/// Where the keys go at this moment; each action says in which of these it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Context {
+    /// The search box of the fleet has the focus: letters are text.
+    Search,
+    /// The list of the fleet has the focus: letters are commands.
+    List,
+    /// The details of an instance lie over a narrow list.
+    Details,
+    /// A live session: keys go to the instance.
+    Pane,
+    /// A session that is being started.
+    Starting,
+    /// A tab whose session has ended.
+    Ended,
+    /// Looking back through a session's lines.
+    Scroll,
+    /// The menu of actions.
+    Menu,
+    /// The page of keys.
+    Help,
+    /// Choosing the column to order by.
+    Order,
+    /// A question that is answered with yes or no.
+    Confirm,
+    /// A new name for a tab is being typed.
+    Rename,
+    /// Why an instance cannot be reached.
+    Explain,
+}
+
+impl Context {
+    /// Every context, in the order in which help tells of them.
+    pub const ALL: [Self; 13] = [
+        Self::Search,
+        Self::List,
+        Self::Details,
+        Self::Pane,
+        Self::Starting,
+        Self::Ended,
+        Self::Scroll,
+        Self::Menu,
+        Self::Help,
+        Self::Order,
+        Self::Confirm,
+        Self::Rename,
+        Self::Explain,
+    ];
+
+    /// Its heading on the page of keys.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Search => "In the search box",
+            Self::List => "In the list (esc from the search box)",
+            Self::Details => "In the details",
+            Self::Pane => "In a session",
+            Self::Starting => "While a session starts",
+            Self::Ended => "When a session has ended",
+            Self::Scroll => "Looking back",
+            Self::Menu => "In the menu of actions",
+            Self::Help => "On this page",
+            Self::Order => "Ordering the list",
+            Self::Confirm => "At a question",
+            Self::Rename => "Renaming a tab",
+            Self::Explain => "When an instance cannot be reached",
+        }
+    }
+
+    /// Whether a printable key that no action claims is typed into a line of text here.
+    pub const fn types_text(self) -> bool {
+        matches!(self, Self::Search | Self::Rename)
+    }
+}
+
+/// A set of contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contexts(u16);
+
+impl Contexts {
+    /// The set of these.
+    pub const fn of(contexts: &[Context]) -> Self {
+        let mut bits = 0;
+        let mut at = 0;
+        while at < contexts.len() {
+            bits |= 1 << contexts[at] as u16;
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether the context is in the set.
+    pub const fn contains(self, context: Context) -> bool {
+        self.0 & (1 << context as u16) != 0
+    }
+
+    /// Both sets together.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What the user wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Open a shell on the row under the cursor, or on every marked one.
+    Shell,
+    /// Start the session although the list says that it cannot work.
+    TryAnyway,
+    /// Start the ended session of this tab anew.
+    Restart,
+    /// Give up starting.
+    CancelStart,
+    /// Another session on the instance of this tab.
+    Duplicate,
+    /// End this tab's session.
+    EndSession,
+    /// Close this tab.
+    CloseTab,
+    /// Give this tab a name.
+    Rename,
+    /// Look back through the lines of this tab.
+    Scroll,
+    /// Copy the visible screen of this tab.
+    CopyScreen,
+    /// Drop what has not been sent yet of a paste.
+    CancelPaste,
+    /// Send the leader key itself.
+    SendLeader,
+    /// Go to the tab of that number; 1 is the fleet.
+    GoTab(u8),
+    /// The next tab.
+    NextTab,
+    /// The previous tab.
+    PreviousTab,
+    /// Back to the fleet.
+    GoFleet,
+    /// The menu of actions for what is selected.
+    Menu,
+    /// Leave the search box for the single-key commands.
+    Commands,
+    /// Back to the search box.
+    Search,
+    /// Filter by a tag.
+    TagFilter,
+    /// Ask AWS again.
+    Refresh,
+    /// Details of the instance, its verdict first.
+    Why,
+    /// Copy the id of the instance.
+    CopyId,
+    /// Copy the line that mends it.
+    CopyFix,
+    /// Mark the row, or take the mark away.
+    Mark,
+    /// Take all marks away.
+    UnmarkAll,
+    /// Choose the column to order by.
+    Order,
+    /// Turn the order round.
+    Reverse,
+    /// The page of keys.
+    Help,
+    /// Leave the program.
+    Quit,
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// Take what is selected; say yes.
+    Accept,
+    /// Say no; close.
+    Dismiss,
+    /// Erase the letter before the cursor.
+    Erase,
+    /// Erase the letter under the cursor.
+    EraseForward,
+    /// Erase the word before the cursor.
+    EraseWord,
+    /// Erase the whole line.
+    EraseLine,
+    /// One letter to the left.
+    CursorLeft,
+    /// One letter to the right.
+    CursorRight,
+    /// To the start of the line.
+    CursorStart,
+    /// To the end of the line.
+    CursorEnd,
+}
+
+/// Whether an action can destroy something that cannot be had back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Danger {
+    /// Nothing is lost.
+    None,
+    /// Something is lost, such as a running session.
+    Loses,
+}
+
+/// Where an action shows itself apart from the page of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Only on the page of keys.
+    Help,
+    /// Also in the bar of hints, by this word.
+    Bar(&'static str),
+    /// Also in the menu of actions.
+    Menu,
+    /// In both.
+    BarAndMenu(&'static str),
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// The action.
+    pub action: Action,
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub doc: &'static str,
+    /// Default keys and where they work; `leader` stands for the leader key, a space separates keys of a sequence.
+    pub keys: &'static [(Contexts, &'static str)],
+    /// Whether something is lost by it.
+    pub danger: Danger,
+    /// Where it shows.
+    pub shown: Shown,
+}
+
+impl Entry {
+    /// Whether the action exists in this context.
+    pub fn exists_in(&self, context: Context) -> bool {
+        self.keys.iter().any(|(contexts, _)| contexts.contains(context))
+    }
+
+    /// Its word in the bar of hints.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.shown {
+            Shown::Bar(word) | Shown::BarAndMenu(word) => Some(word),
+            Shown::Help | Shown::Menu => None,
+        }
+    }
+
+    /// Whether the menu of actions offers it.
+    pub fn in_menu(&self) -> bool {
+        matches!(self.shown, Shown::Menu | Shown::BarAndMenu(_))
+    }
+}
+
+/// What `disabled` may know: plain values, taken from the state before asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The name of the row under the cursor.
+    pub row: Option<String>,
+    /// Why that row cannot be reached, in one line; none if it can, or if nobody knows.
+    pub unreachable: Option<String>,
+    /// Whether its verdict has a line to copy.
+    pub has_fix: bool,
+    /// How many rows are marked.
+    pub marks: usize,
+    /// How many tabs there are beside the fleet.
+    pub tabs: usize,
+    /// The tab on the screen, if it is not the fleet.
+    pub tab: Option<TabFacts>,
+    /// Whether AWS can be asked: there is a client.
+    pub connected: bool,
+    /// Whether the list is being asked for at this moment.
+    pub refreshing: bool,
+    /// Whether details are always on the screen.
+    pub wide: bool,
+}
+
+/// What `disabled` may know of the tab on the screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TabFacts {
+    /// Its session runs (or is reconnecting).
+    pub live: bool,
+    /// Its session is being started.
+    pub starting: bool,
+    /// A paste is on its way.
+    pub pasting: bool,
+}
+
+impl Action {
+    /// Its row in the table.
+    pub fn entry(self) -> &'static Entry {
+        TABLE
+            .iter()
+            .find(|entry| entry.action == self)
+            .expect("every action has its row: a test holds the table to it")
+    }
+
+    /// The action of that name in the configuration.
+    pub fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.action)
+    }
+
+    /// Why it cannot be done now, in a line for the user; none if it can.
+    pub fn disabled(self, now: &Snapshot) -> Option<String> {
+        let row = || now.row.is_none().then(|| "no instance is selected".to_owned());
+        let tab = now.tab.as_ref();
+        let in_tab = || tab.is_none().then(|| "this works in a session's tab".to_owned());
+        match self {
+            Self::Shell if now.marks == 0 => row(),
+            Self::CopyId => row(),
+            Self::Why => {
+                row().or_else(|| now.wide.then(|| "the details are on the screen, at the right".to_owned()))
+            }
+            Self::Mark => row(),
+            Self::CopyFix => (!now.has_fix).then(|| "there is no line to copy here".to_owned()),
+            Self::UnmarkAll => (now.marks == 0).then(|| "nothing is marked".to_owned()),
+            Self::Refresh if now.refreshing => Some("the list is being asked for already".to_owned()),
+            Self::Duplicate | Self::Rename | Self::Scroll | Self::CopyScreen => in_tab(),
+            Self::SendLeader => match tab {
+                Some(tab) if tab.live => None,
+                _ => Some("there is no session here to send it to".to_owned()),
+            },
+            Self::EndSession => match tab {
+                None => in_tab(),
+                Some(tab) if !tab.live && !tab.starting => Some("this session has ended already".to_owned()),
+                Some(_) => None,
+            },
+            Self::CancelPaste => match tab {
+                Some(tab) if tab.pasting => None,
+                _ => Some("no paste is on its way".to_owned()),
+            },
+            Self::GoTab(n) => (usize::from(n) > now.tabs + 1).then(|| format!("there is no tab {n}")),
+            Self::NextTab | Self::PreviousTab => (now.tabs == 0).then(|| "there is no other tab".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_docs_are_short_sentences() {
+        for (at, entry) in TABLE.iter().enumerate() {
+            assert!(!TABLE[..at].iter().any(|other| other.name == entry.name), "{} twice", entry.name);
+            assert!(
+                !TABLE[..at].iter().any(|other| other.action == entry.action),
+                "{:?} twice",
+                entry.action
+            );
+            assert!(!entry.keys.is_empty(), "{} has no key", entry.name);
+            assert!(!entry.doc.ends_with('.') && entry.doc.len() <= 60, "{}", entry.doc);
+            assert_eq!(Action::named(entry.name), Some(entry.action));
+        }
+    }
+
+    #[test]
+    fn a_disabled_action_says_why() {
+        let nothing = Snapshot::default();
+        assert_eq!(Action::Shell.disabled(&nothing).as_deref(), Some("no instance is selected"));
+        assert_eq!(Action::GoTab(4).disabled(&nothing).as_deref(), Some("there is no tab 4"));
+        assert_eq!(Action::GoTab(1).disabled(&nothing), None);
+        let ended = Snapshot { tabs: 1, tab: Some(TabFacts::default()), ..Snapshot::default() };
+        assert_eq!(Action::EndSession.disabled(&ended).as_deref(), Some("this session has ended already"));
+        assert_eq!(Action::Help.disabled(&nothing), None);
+    }
+
+    #[test]
+    fn what_loses_a_session_is_marked_as_such() {
+        for action in [Action::EndSession, Action::CloseTab, Action::Quit] {
+            assert_eq!(action.entry().danger, Danger::Loses, "{action:?}");
+        }
+        assert_eq!(Action::Shell.entry().danger, Danger::None);
+    }
+}
