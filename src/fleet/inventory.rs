@@ -1,0 +1,582 @@
+//! The fleet as it is known now: pages of both lists joined by id as they stream in.
+//!
+//! A refresh is a *generation*. A row stays as it is until its own record comes again; it loses a
+//! source's record only when that source was read to its last page without it, and disappears when no
+//! source lists it any more. A source that is denied, throttled or unreachable thus keeps what it gave
+//! before, and [`Completeness`] tells the age of that.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::instance::{Instance, Part, State};
+use super::phrase;
+use super::record::{
+    AgentRecord, Fact, InstanceId, MachineRecord, MachineState, Outcome, Ping, Source, Text, Update,
+};
+
+/// Which rows an update touched, so that a view can mark them and keep its selection by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New rows.
+    pub added: Vec<InstanceId>,
+    /// Rows that look different now.
+    pub changed: Vec<InstanceId>,
+    /// Rows with nothing new but a heartbeat or the age of an answer; not worth a mark.
+    pub touched: Vec<InstanceId>,
+    /// Rows that no source lists any more.
+    pub removed: Vec<InstanceId>,
+    /// Whether [`Fleet::completeness`] changed.
+    pub progress: bool,
+}
+
+impl Changes {
+    /// Whether nothing happened at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a list or a search over the rows has to be made anew.
+    pub fn rows_changed(&self) -> bool {
+        !(self.added.is_empty()
+            && self.changed.is_empty()
+            && self.touched.is_empty()
+            && self.removed.is_empty())
+    }
+}
+
+/// Where the reading of one source stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Never asked.
+    #[default]
+    NotAsked,
+    /// Pages are coming in.
+    Reading {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// One source: where its reading stands, and what it gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Where the reading stands.
+    pub phase: Phase,
+    /// Rows that came in the latest reading.
+    pub rows: usize,
+    /// When it was last read to its end.
+    pub complete_at: Option<Timestamp>,
+    /// How the reading before the one under way ended, so that a refresh doesn't hide a denial.
+    pub before: Option<Outcome>,
+}
+
+impl SourceStatus {
+    /// The latest outcome: while reading, that of the reading before.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Ended { outcome, .. } => Some(outcome),
+            _ => self.before.as_ref(),
+        }
+    }
+
+    /// The action that is denied, if this source is.
+    pub fn denied(&self) -> Option<&str> {
+        match self.outcome() {
+            Some(Outcome::Denied { action, .. }) => Some(action),
+            _ => None,
+        }
+    }
+
+    /// Why the latest reading broke off, if it did.
+    pub fn failure(&self) -> Option<&str> {
+        match self.outcome() {
+            Some(Outcome::Failed { message }) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Whether pages are coming in.
+    pub fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Reading { .. })
+    }
+
+    /// Whether the latest outcome is a reading to the last page.
+    pub fn is_complete(&self) -> bool {
+        self.outcome() == Some(&Outcome::Complete)
+    }
+}
+
+/// Whether the list is all there is, and what is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// The SSM list.
+    pub agents: SourceStatus,
+    /// The EC2 list.
+    pub machines: SourceStatus,
+    /// Rows in the list, without those that are gone.
+    pub rows: usize,
+    /// Those of them that the latest reading brought again.
+    pub refreshed: usize,
+}
+
+impl Completeness {
+    /// Both lists read to their last page.
+    pub fn is_complete(&self) -> bool {
+        self.agents.is_complete() && self.machines.is_complete()
+    }
+
+    /// Whether pages are coming in.
+    pub fn is_reading(&self) -> bool {
+        self.agents.is_reading() || self.machines.is_reading()
+    }
+
+    /// The footer's words. `who` is the identity as a user knows it, "role dev-ro".
+    pub fn words(&self, who: Option<&str>, now: Timestamp) -> String {
+        let who = who.unwrap_or("you");
+        let rows = phrase::count(self.rows);
+        if let Some(failure) = self.agents.failure().or(self.machines.failure()) {
+            return self.partial(failure, now);
+        }
+        match (self.agents.denied(), self.machines.denied()) {
+            (Some(_), Some(_)) => {
+                "you may not list instances here; type an id, or pick a recent one".to_owned()
+            }
+            (None, Some(action)) => format!("{rows} managed nodes only: {action} is denied to {who}"),
+            (Some(action), None) => {
+                format!("{rows} EC2 instances; session status asked row by row: {action} is denied to {who}")
+            }
+            (None, None) if self.is_complete() => format!("{rows} of {rows}"),
+            (None, None) if self.is_reading() => format!("{rows} so far"),
+            (None, None) => "not listed yet".to_owned(),
+        }
+    }
+
+    /// Words for a reading that broke off.
+    fn partial(&self, failure: &str, now: Timestamp) -> String {
+        let rows = phrase::count(self.rows);
+        let broken = if self.agents.failure().is_some() { &self.agents } else { &self.machines };
+        match broken.complete_at {
+            Some(at) if self.refreshed < self.rows => format!(
+                "{} of {rows} refreshed; the rest are {} old: {failure}",
+                phrase::count(self.refreshed),
+                phrase::age(at, now)
+            ),
+            Some(at) => format!("{rows}, last complete {} ago: {failure}", phrase::age(at, now)),
+            None => format!("{rows}, not complete: {failure}"),
+        }
+    }
+}
+
+/// How many rows are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([usize; State::ALL.len()]);
+
+impl Counts {
+    /// Rows in this state.
+    pub fn of(&self, state: State) -> usize {
+        self.0[state as usize]
+    }
+
+    /// Rows that aren't gone.
+    pub fn total(&self) -> usize {
+        self.0.iter().sum::<usize>() - self.of(State::Gone)
+    }
+
+    /// Rows on which a session opens, as far as is known: ready, or online and not verified.
+    pub fn reachable(&self) -> usize {
+        self.of(State::Ready) + self.of(State::Online)
+    }
+}
+
+/// In which reading each source last listed a row.
+#[derive(Clone, Debug, Default)]
+struct Read {
+    agent: u64,
+    machine: u64,
+    /// A second registration of the same machine that lost against the first, with its reading.
+    rival: Option<(u64, Arc<AgentRecord>)>,
+}
+
+/// The instances, joined.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    rows: Vec<Arc<Instance>>,
+    read: Vec<Read>,
+    index: HashMap<InstanceId, usize>,
+    /// From the id of a hybrid registration to the row of the EC2 instance behind it.
+    aliases: HashMap<InstanceId, InstanceId>,
+    generation: u64,
+    agents: SourceStatus,
+    machines: SourceStatus,
+    pool: HashSet<Text>,
+}
+
+impl Fleet {
+    /// An empty fleet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All rows, those that are gone among them, in the order in which they came.
+    pub fn instances(&self) -> &[Arc<Instance>] {
+        &self.rows
+    }
+
+    /// A row by its id, or by the `mi-…` under which its agent registered.
+    pub fn get(&self, id: &InstanceId) -> Option<&Arc<Instance>> {
+        self.place(id).map(|place| &self.rows[place])
+    }
+
+    /// The latest reading.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What the footer tells.
+    pub fn completeness(&self) -> Completeness {
+        let mut rows = 0;
+        let mut refreshed = 0;
+        for (instance, read) in self.rows.iter().zip(&self.read) {
+            if instance.has_ended() {
+                continue;
+            }
+            rows += 1;
+            let agent = instance.agent.seen().is_none() || read.agent == self.generation;
+            let machine = instance.machine.seen().is_none() || read.machine == self.generation;
+            refreshed += usize::from(agent && machine);
+        }
+        Completeness { agents: self.agents.clone(), machines: self.machines.clone(), rows, refreshed }
+    }
+
+    /// Rows by state at `now`.
+    pub fn counts(&self, now: Timestamp) -> Counts {
+        let mut counts = Counts::default();
+        for instance in &self.rows {
+            counts.0[instance.state(now) as usize] += 1;
+        }
+        counts
+    }
+
+    /// Takes in one update. Updates of an older reading than the latest are ignored.
+    pub fn apply(&mut self, update: Update, now: Timestamp) -> Changes {
+        let mut changes = Changes::default();
+        match update {
+            Update::Started { generation } => changes.progress = self.start(generation, now),
+            Update::Agents { generation, records } => {
+                if self.is_current(generation, now) {
+                    changes.progress = true;
+                    self.agents.rows += records.len();
+                    for record in records {
+                        self.take_agent(record, &mut changes);
+                    }
+                }
+            }
+            Update::Machines { generation, records } => {
+                if self.is_current(generation, now) {
+                    changes.progress = true;
+                    self.machines.rows += records.len();
+                    for record in records {
+                        self.take_machine(record, &mut changes);
+                    }
+                }
+            }
+            Update::Done { generation, source, outcome } => {
+                if self.is_current(generation, now) {
+                    changes.progress = true;
+                    self.finish(source, outcome, now, &mut changes);
+                }
+            }
+            Update::Connection { id, status } => self.revise(&id, &mut changes, |instance| {
+                // A question that went unanswered doesn't unsay the last answer, which ages by itself.
+                let keeps = matches!(status, Fact::Failed(_) | Fact::NotAsked)
+                    && matches!(instance.connection, Fact::Known { .. });
+                if !keeps {
+                    instance.connection = status;
+                }
+            }),
+            Update::StatusCheck { id, status } => {
+                self.revise(&id, &mut changes, |instance| instance.check = status);
+            }
+            Update::Opened { id } => {
+                self.revise(&id, &mut changes, |instance| instance.opened = Some(now));
+            }
+        }
+        changes
+    }
+
+    fn place(&self, id: &InstanceId) -> Option<usize> {
+        self.index.get(id).or_else(|| self.index.get(self.aliases.get(id)?)).copied()
+    }
+
+    fn start(&mut self, generation: u64, now: Timestamp) -> bool {
+        if generation <= self.generation {
+            return false;
+        }
+        self.generation = generation;
+        for source in [&mut self.agents, &mut self.machines] {
+            source.before = source.outcome().cloned();
+            source.phase = Phase::Reading { since: now };
+            source.rows = 0;
+        }
+        true
+    }
+
+    /// Whether an update belongs to the latest reading; a page may come before its `Started`.
+    fn is_current(&mut self, generation: u64, now: Timestamp) -> bool {
+        self.start(generation, now);
+        generation == self.generation
+    }
+
+    /// The place of the row `id`, new if need be, and whether it is new.
+    fn row(&mut self, id: &InstanceId) -> (usize, bool) {
+        if let Some(&place) = self.index.get(id) {
+            return (place, false);
+        }
+        let place = self.rows.len();
+        // A list that has just been read to its end without this row says that it isn't there.
+        let absent =
+            |source: &SourceStatus| matches!(source.phase, Phase::Ended { outcome: Outcome::Complete, .. });
+        let mut instance = Instance::new(id.clone());
+        if absent(&self.agents) {
+            instance.agent = Part::Absent;
+        }
+        if absent(&self.machines) {
+            instance.machine = Part::Absent;
+        }
+        self.rows.push(Arc::new(instance));
+        self.read.push(Read::default());
+        self.index.insert(id.clone(), place);
+        (place, true)
+    }
+
+    fn take_agent(&mut self, mut record: AgentRecord, changes: &mut Changes) {
+        self.intern_agent(&mut record);
+        let key = record.behind().map_or_else(|| record.id.clone(), InstanceId::from);
+        if key != record.id {
+            self.aliases.insert(record.id.clone(), key.clone());
+        }
+        let (place, is_new) = self.row(&key);
+        let generation = self.generation;
+        let read = &mut self.read[place];
+        if let Part::Seen(held) = &self.rows[place].agent
+            && held.id != record.id
+            && !is_better(&record, held)
+        {
+            read.rival = Some((generation, Arc::new(record)));
+            return;
+        }
+        if let Part::Seen(held) = &self.rows[place].agent
+            && held.id != record.id
+        {
+            read.rival = Some((read.agent, Arc::clone(held)));
+        }
+        read.agent = generation;
+        if self.rows[place].agent.seen() == Some(&record) {
+            return;
+        }
+        let agent = Part::Seen(Arc::new(record));
+        self.replace(place, is_new, changes, |instance| instance.agent = agent);
+    }
+
+    fn take_machine(&mut self, mut record: MachineRecord, changes: &mut Changes) {
+        self.intern_machine(&mut record);
+        let (place, is_new) = self.row(&record.id);
+        self.read[place].machine = self.generation;
+        if self.rows[place].machine.seen() == Some(&record) {
+            return;
+        }
+        self.replace(place, is_new, changes, |instance| {
+            // After a stop or a start, what was true of the channel before says nothing any more.
+            let restarted = instance.machine.seen().is_some_and(|before| {
+                before.launched != record.launched
+                    || (before.state != record.state && record.state != MachineState::Running)
+            });
+            if restarted {
+                instance.connection = Fact::NotAsked;
+                instance.check = Fact::NotAsked;
+                instance.opened = None;
+            }
+            instance.machine = Part::Seen(Arc::new(record));
+        });
+    }
+
+    fn revise(&mut self, id: &InstanceId, changes: &mut Changes, edit: impl FnOnce(&mut Instance)) {
+        if let Some(place) = self.place(id) {
+            self.replace(place, false, changes, edit);
+        }
+    }
+
+    /// Edits a row and books what became of it.
+    fn replace(
+        &mut self,
+        place: usize,
+        is_new: bool,
+        changes: &mut Changes,
+        edit: impl FnOnce(&mut Instance),
+    ) {
+        let before = (!is_new).then(|| Instance::clone(&self.rows[place]));
+        edit(Arc::make_mut(&mut self.rows[place]));
+        let after = &self.rows[place];
+        match before {
+            None => changes.added.push(after.id.clone()),
+            Some(before) if before == **after => {}
+            Some(before) if before.looks_like(after) => changes.touched.push(after.id.clone()),
+            Some(_) => changes.changed.push(after.id.clone()),
+        }
+    }
+
+    fn finish(&mut self, source: Source, outcome: Outcome, now: Timestamp, changes: &mut Changes) {
+        let is_complete = outcome == Outcome::Complete;
+        let status = match source {
+            Source::AgentList => &mut self.agents,
+            Source::MachineList => &mut self.machines,
+        };
+        status.phase = Phase::Ended { outcome, at: now };
+        if !is_complete {
+            return;
+        }
+        status.complete_at = Some(now);
+        self.pool.retain(|text| Arc::strong_count(text) > 1);
+        for place in 0..self.rows.len() {
+            match source {
+                Source::AgentList if self.read[place].agent != self.generation => {
+                    self.lose_agent(place, changes);
+                }
+                Source::MachineList
+                    if self.read[place].machine != self.generation
+                        && self.rows[place].machine != Part::Absent =>
+                {
+                    self.replace(place, false, changes, |instance| instance.machine = Part::Absent);
+                }
+                _ => {}
+            }
+        }
+        self.drop_unlisted(changes);
+    }
+
+    /// The SSM list ended without this row's record: its rival takes the place, or nobody.
+    fn lose_agent(&mut self, place: usize, changes: &mut Changes) {
+        let agent = match self.read[place].rival.take() {
+            Some((generation, rival)) if generation == self.generation => {
+                self.read[place].agent = generation;
+                Part::Seen(rival)
+            }
+            _ => Part::Absent,
+        };
+        if self.rows[place].agent != agent {
+            self.replace(place, false, changes, |instance| instance.agent = agent);
+        }
+    }
+
+    fn drop_unlisted(&mut self, changes: &mut Changes) {
+        let unlisted =
+            |instance: &Instance| instance.agent.seen().is_none() && instance.machine.seen().is_none();
+        if !self.rows.iter().any(|instance| unlisted(instance)) {
+            return;
+        }
+        let rows = std::mem::take(&mut self.rows);
+        let read = std::mem::take(&mut self.read);
+        let mut removed = HashSet::new();
+        for (instance, read) in rows.into_iter().zip(read) {
+            if unlisted(&instance) {
+                removed.insert(instance.id.clone());
+            } else {
+                self.rows.push(instance);
+                self.read.push(read);
+            }
+        }
+        self.index = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
+        self.aliases.retain(|_, row| !removed.contains(row));
+        for list in [&mut changes.added, &mut changes.changed, &mut changes.touched] {
+            list.retain(|id| !removed.contains(id));
+        }
+        changes.removed.extend(removed);
+        changes.removed.sort();
+    }
+
+    fn intern(&mut self, text: &mut Option<Text>) {
+        if let Some(text) = text {
+            self.intern_text(text);
+        }
+    }
+
+    fn intern_text(&mut self, text: &mut Text) {
+        match self.pool.get(text) {
+            Some(held) => *text = Arc::clone(held),
+            None => {
+                self.pool.insert(Arc::clone(text));
+            }
+        }
+    }
+
+    /// Shares the texts that thousands of rows repeat; what is a row's own stays its own.
+    fn intern_agent(&mut self, record: &mut AgentRecord) {
+        for text in [
+            &mut record.agent_version,
+            &mut record.platform_name,
+            &mut record.platform_version,
+            &mut record.resource_type,
+            &mut record.source_type,
+            &mut record.activation_id,
+            &mut record.iam_role,
+            &mut record.association_status,
+            &mut record.instance_role,
+            &mut record.instance_type,
+            &mut record.key_name,
+            &mut record.architecture,
+            &mut record.zone,
+        ] {
+            self.intern(text);
+        }
+        self.intern_tags(&mut record.tags);
+    }
+
+    fn intern_machine(&mut self, record: &mut MachineRecord) {
+        for text in [
+            &mut record.state_reason,
+            &mut record.profile_arn,
+            &mut record.instance_type,
+            &mut record.zone,
+            &mut record.vpc,
+            &mut record.subnet,
+            &mut record.platform_details,
+            &mut record.architecture,
+            &mut record.image,
+            &mut record.key_name,
+            &mut record.account,
+            &mut record.lifecycle,
+        ] {
+            self.intern(text);
+        }
+        for group in &mut record.security_groups {
+            self.intern_text(group);
+        }
+        self.intern_tags(&mut record.tags);
+    }
+
+    fn intern_tags(&mut self, tags: &mut [super::Tag]) {
+        for tag in tags {
+            self.intern_text(&mut tag.key);
+            if &*tag.key != "Name" {
+                self.intern_text(&mut tag.value);
+            }
+        }
+    }
+}
+
+/// Of two registrations of one machine, the one that a session should go to: the one that beats, then
+/// the one that beat last, then the hybrid one.
+fn is_better(one: &AgentRecord, two: &AgentRecord) -> bool {
+    let rank =
+        |record: &AgentRecord| (record.ping == Some(Ping::Online), record.last_ping, record.id.is_hybrid());
+    rank(one) > rank(two)
+}
