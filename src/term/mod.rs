@@ -1,1 +1,50 @@
-//! To be filled: see lib.rs for this room's job.
+//! A terminal: bytes of a remote program in; screen, answers, title and bell out; keys, pastes and the mouse back into bytes.
+//!
+//! ```text
+//!            ┌───────────┐ text and    ┌──────────┐  rows that leave  ┌────────────┐
+//!  feed ───► │  dialect  │ sequences   │ emulator │ ────────────────► │ scrollback │
+//!            │ (+ reply) │ ──────────► │ (vt100)  │                   └─────┬──────┘
+//!            └───────────┘ it knows    └────┬─────┘                         │
+//!               │ answers, bell, title      └── cells, cursor ──► widget ◄──┘
+//! ```
+//!
+//! Pure: no clock, no I/O, no task. Only [`emulator`] names the `vt100` crate, only [`widget`] names `ratatui`, only
+//! [`input`] knows `crossterm`'s events; the rest speaks in the types of [`cell`] and [`mode`]. What `vt100` does not know is
+//! rewritten by [`dialect`] *before* it gets there. Selection, search and copy mode will stand beside [`scrollback`], over
+//! the same lines.
+
+pub mod cell;
+pub mod dialect;
+pub mod emulator;
+pub mod input;
+pub mod mode;
+pub mod scrollback;
+mod terminal;
+pub mod widget;
+
+pub use mode::{Cursor, CursorShape, InputModes, MouseEncoding, MouseMode};
+pub use terminal::{Fed, Terminal};
+pub use widget::TerminalView;
+
+/// Size of a screen in cells. A terminal takes nothing below 1×1: a smaller one is taken as that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Rows (lines).
+    pub rows: u16,
+    /// Columns.
+    pub cols: u16,
+}
+
+impl Size {
+    /// At least one row and one column.
+    #[must_use]
+    pub fn at_least_one(self) -> Self {
+        Self { rows: self.rows.max(1), cols: self.cols.max(1) }
+    }
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { rows: 24, cols: 80 }
+    }
+}

@@ -1,0 +1,118 @@
+//! The terminal as the app sees it: dialect and emulator in one.
+
+use super::cell::Cell;
+use super::dialect::Dialect;
+use super::emulator::Emulator;
+use super::scrollback::{Line, Scrollback};
+use super::{Cursor, InputModes, Size};
+
+/// What came of feeding bytes, beside the screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fed {
+    /// Answers to the remote's questions: to be sent to it as input, never to the user's own terminal.
+    pub answers: Vec<u8>,
+    /// The bell rang.
+    pub bell: bool,
+    /// [`Terminal::title`] says something new.
+    pub title_changed: bool,
+}
+
+/// A terminal that a remote program writes to.
+pub struct Terminal {
+    emulator: Emulator,
+    dialect: Dialect,
+}
+
+impl Terminal {
+    /// An empty terminal.
+    #[must_use]
+    pub fn new(size: Size) -> Self {
+        Self::with_scrollback(size, Scrollback::default())
+    }
+
+    /// An empty terminal with its own bounds for the lines that leave it.
+    #[must_use]
+    pub fn with_scrollback(size: Size, scrollback: Scrollback) -> Self {
+        let size = size.at_least_one();
+        Self { emulator: Emulator::new(size, scrollback), dialect: Dialect::new(size) }
+    }
+
+    /// Takes what the remote wrote. Pieces may be cut anywhere, also inside of a character or a sequence.
+    pub fn feed(&mut self, bytes: &[u8]) -> Fed {
+        let mut fed = Fed::default();
+        self.dialect.feed(&mut self.emulator, bytes, &mut fed);
+        fed
+    }
+
+    /// Changes the size; what does not fit is cut, lines that leave at the top go to the scrollback.
+    pub fn resize(&mut self, size: Size) {
+        let size = size.at_least_one();
+        if size != self.size() {
+            self.emulator.resize(size);
+            self.dialect.resize(size);
+        }
+    }
+
+    /// Rows and columns.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.emulator.size()
+    }
+
+    /// The title that the remote set; empty when it set none.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.dialect.title()
+    }
+
+    /// What the encoders of [`super::input`] need to know.
+    #[must_use]
+    pub fn input_modes(&self) -> InputModes {
+        self.dialect.input_modes(&self.emulator)
+    }
+
+    /// The cursor; none while it is hidden.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.emulator.cursor_visible().then(|| {
+            let (row, col) = self.emulator.cursor_position();
+            Cursor { row, col: col.min(self.size().cols - 1), shape: self.emulator.cursor_shape() }
+        })
+    }
+
+    /// A cell of the screen; none outside of it.
+    #[must_use]
+    pub fn cell(&self, row: u16, col: u16) -> Option<Cell<'_>> {
+        self.emulator.cell(row, col)
+    }
+
+    /// Whether the alternate screen is shown, which has no scrollback.
+    #[must_use]
+    pub fn alternate_screen(&self) -> bool {
+        self.emulator.alternate_screen()
+    }
+
+    /// How many lines one can scroll up to.
+    #[must_use]
+    pub fn scrollback_len(&self) -> usize {
+        self.emulator.scrollback().len()
+    }
+
+    /// A line above the screen, counted upwards from 0.
+    #[must_use]
+    pub fn scrollback_line(&self, above: usize) -> Option<&Line> {
+        self.emulator.scrollback().newest(above)
+    }
+
+    /// The rows of the screen as text, without spaces at their ends and empty rows at the bottom.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for row in self.emulator.rows() {
+            text.push_str(&row);
+            text.push('\n');
+        }
+        text.truncate(text.trim_end_matches('\n').len());
+        text
+    }
+}
