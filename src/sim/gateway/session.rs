@@ -1,0 +1,383 @@
+//! One session: its state, its tokens, who is connected, and how it ends. Its agent runs in [`live`] and does not notice
+//! that sockets come and go, but for being told to pause.
+//!
+//! ```text
+//!  Connecting ──client──▶ Connected ◀──▶ Disconnected          (any of them)
+//!                                                     ── end(), shell ends ──▶ Terminating ──▶ Terminated
+//!                                                     ── agent cannot start ─────────────────▶ Failed
+//! ```
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    GatewayOptions, NewSession, SessionState, SessionStatus,
+    line::{Dice, Line, Weather},
+    notice,
+};
+use crate::{
+    session::message::{AgentSessionState, Checks, Frame, HeaderLength, MessageType},
+    sim::agent,
+};
+
+/// Frames that wait between the agent and a socket, in each direction; behind them it is back-pressure.
+const QUEUE: usize = 64;
+/// An agent that was told to end and does not is dropped after this time.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More unused tokens than this are not kept.
+const TOKENS: usize = 16;
+
+type Outlet = Option<mpsc::Sender<Bytes>>;
+
+/// One session.
+pub(super) struct Session {
+    new: NewSession,
+    number: u64,
+    options: GatewayOptions,
+    started: Timestamp,
+    born: Instant,
+    book: Mutex<Book>,
+    to_agent: mpsc::Sender<Bytes>,
+    control: mpsc::UnboundedSender<Bytes>,
+    outlet: watch::Sender<Outlet>,
+    frozen: watch::Sender<bool>,
+    told_to_end: CancellationToken,
+}
+
+struct Book {
+    state: SessionState,
+    ended: Option<Timestamp>,
+    /// What the service says about the end; the first cause wins.
+    words: Option<String>,
+    output: String,
+    tokens: Vec<(String, Instant)>,
+    refuse: u32,
+    connections: u64,
+    client: Option<(u64, CancellationToken)>,
+    last_data: Instant,
+    /// `channel_closed` for the client, once the session is over.
+    closure: Option<Bytes>,
+}
+
+/// The agent's ends of the wires.
+pub(super) struct Wires {
+    from_client: mpsc::Receiver<Bytes>,
+    control: mpsc::UnboundedReceiver<Bytes>,
+    outlet: watch::Receiver<Outlet>,
+}
+
+/// A client's place in a session.
+pub(super) struct Seat {
+    pub(super) number: u64,
+    /// From the agent. Ends when the session is over.
+    pub(super) frames: mpsc::Receiver<Bytes>,
+    /// The socket is to be dropped.
+    pub(super) cut: CancellationToken,
+    pub(super) frozen: watch::Receiver<bool>,
+    pub(super) inbound: Line,
+    pub(super) outbound: Line,
+}
+
+impl Session {
+    pub(super) fn new(new: NewSession, number: u64, options: GatewayOptions) -> (Self, Wires) {
+        let (to_agent, from_client) = mpsc::channel(QUEUE);
+        // A few small frames for each coming and going of a client.
+        let (control, control_rx) = mpsc::unbounded_channel();
+        let (outlet, outlet_rx) = watch::channel(None);
+        let born = Instant::now();
+        let book = Book {
+            state: SessionState::Connecting,
+            ended: None,
+            words: None,
+            output: String::new(),
+            tokens: Vec::new(),
+            refuse: 0,
+            connections: 0,
+            client: None,
+            last_data: born,
+            closure: None,
+        };
+        let session = Self {
+            new,
+            number,
+            options,
+            started: Timestamp::now(),
+            born,
+            book: Mutex::new(book),
+            to_agent,
+            control,
+            outlet,
+            frozen: watch::Sender::new(false),
+            told_to_end: CancellationToken::new(),
+        };
+        session.tell_agent(notice::pause_publication());
+        (session, Wires { from_client, control: control_rx, outlet: outlet_rx })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.new.id
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.new.target
+    }
+
+    pub(super) fn options(&self) -> &GatewayOptions {
+        &self.options
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        let book = self.book();
+        SessionStatus {
+            id: self.new.id.clone(),
+            target: self.new.target.clone(),
+            state: book.state,
+            started: self.started,
+            ended: book.ended,
+            output: book.output.clone(),
+        }
+    }
+
+    pub(super) fn issue_token(&self) -> String {
+        let mut random = [0; 48];
+        for part in random.chunks_exact_mut(16) {
+            part.copy_from_slice(Uuid::new_v4().as_bytes());
+        }
+        let token = STANDARD.encode(random);
+        let mut book = self.book();
+        if book.tokens.len() == TOKENS {
+            book.tokens.remove(0);
+        }
+        book.tokens.push((token.clone(), Instant::now() + self.options.token_lifetime));
+        token
+    }
+
+    /// Whether this token opens the session. It does so once.
+    pub(super) fn redeem(&self, token: &str) -> bool {
+        let now = Instant::now();
+        let mut book = self.book();
+        book.tokens.retain(|(_, expires)| *expires > now);
+        let Some(at) = book.tokens.iter().position(|(known, _)| known == token) else { return false };
+        book.tokens.remove(at);
+        true
+    }
+
+    pub(super) fn refuse_next(&self, times: u32) {
+        self.book().refuse = times;
+    }
+
+    /// Whether this socket is to be dropped unheard.
+    pub(super) fn refuses(&self) -> bool {
+        let mut book = self.book();
+        let refuses = book.refuse > 0;
+        book.refuse -= u32::from(refuses);
+        refuses
+    }
+
+    /// Seats a client; one that sat there is cut off, since a session has one client.
+    pub(super) fn seat(&self) -> Seat {
+        let (sender, frames) = mpsc::channel(QUEUE);
+        let cut = CancellationToken::new();
+        let mut book = self.book();
+        book.connections += 1;
+        let number = book.connections;
+        if let Some((_, former)) = book.client.replace((number, cut.clone())) {
+            former.cancel();
+        }
+        if !book.state.is_over() {
+            if book.state != SessionState::Terminating {
+                book.state = SessionState::Connected;
+            }
+            self.outlet.send_replace(Some(sender));
+            self.tell_agent(notice::start_publication());
+        }
+        let weather = Weather::from_faults(&self.options.faults);
+        let line =
+            |direction| Line::new(weather, Dice::new(self.options.seed, [self.number, number, direction]));
+        Seat { number, frames, cut, frozen: self.frozen.subscribe(), inbound: line(0), outbound: line(1) }
+    }
+
+    /// A client's socket is gone.
+    pub(super) fn leave(&self, number: u64) {
+        let mut book = self.book();
+        if book.client.as_ref().is_none_or(|(seated, _)| *seated != number) {
+            return;
+        }
+        book.client = None;
+        self.outlet.send_replace(None);
+        if book.state == SessionState::Connected {
+            book.state = SessionState::Disconnected;
+        }
+        self.tell_agent(notice::pause_publication());
+    }
+
+    /// To the agent; if it has ended, to nobody.
+    pub(super) async fn relay(&self, frame: Bytes) {
+        self.note_data(&frame);
+        let _ = self.to_agent.send(frame).await;
+    }
+
+    /// Cuts the client's socket.
+    pub(super) fn cut(&self) -> bool {
+        let client = self.book().client.as_ref().map(|(_, cut)| cut.clone());
+        client.inspect(CancellationToken::cancel).is_some()
+    }
+
+    pub(super) fn freeze(&self, frozen: bool) {
+        self.frozen.send_replace(frozen);
+    }
+
+    /// Ends the session with these words for its user; empty: cleanly. Nothing happens if it is ending already.
+    pub(super) fn end(&self, words: String) {
+        let mut book = self.book();
+        if book.state.is_over() || book.state == SessionState::Terminating {
+            return;
+        }
+        book.state = SessionState::Terminating;
+        book.words = Some(words);
+        self.tell_agent(notice::channel_closed(&self.new.id, "", HeaderLength::Full));
+        self.told_to_end.cancel();
+    }
+
+    /// What a client is told at the end; `None`: the session lives.
+    pub(super) fn closure(&self) -> Option<Bytes> {
+        self.book().closure.clone()
+    }
+
+    fn over(&self, ending: agent::Ending) {
+        let mut book = self.book();
+        let failed = ending.failed && book.words.is_none();
+        book.output = book.words.take().unwrap_or(ending.output);
+        book.state = if failed { SessionState::Failed } else { SessionState::Terminated };
+        book.ended = Some(Timestamp::now());
+        book.closure = Some(notice::channel_closed(&self.new.id, &book.output, self.options.channel_closed));
+        self.outlet.send_replace(None);
+    }
+
+    /// Waits until the session has been idle too long or lives too long, and says so.
+    async fn expired(&self) -> &'static str {
+        loop {
+            let idle = self.book().last_data + self.options.idle_timeout;
+            let oldest = self.options.max_duration.map(|max| self.born + max);
+            let now = Instant::now();
+            // The wording of the service is not known.
+            if oldest.is_some_and(|oldest| oldest <= now) {
+                return "Your session has reached its maximum duration";
+            }
+            if idle <= now {
+                return "Your session timed out due to inactivity";
+            }
+            tokio::time::sleep_until(oldest.map_or(idle, |oldest| oldest.min(idle))).await;
+        }
+    }
+
+    fn note_data(&self, frame: &[u8]) {
+        let kind = frame.get(4..).unwrap_or_default();
+        if kind.starts_with(b"input_stream_data") || kind.starts_with(b"output_stream_data") {
+            self.book().last_data = Instant::now();
+        }
+    }
+
+    fn agent_says(&self, state: &AgentSessionState) {
+        let mut book = self.book();
+        if state.state == "Terminating" && !book.state.is_over() {
+            book.state = SessionState::Terminating;
+        }
+    }
+
+    /// If the agent has ended there is nobody to tell.
+    fn tell_agent(&self, notice: Bytes) {
+        let _ = self.control.send(notice);
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The life of a session, from the start of its agent until its shell is dead.
+pub(super) async fn live(session: Arc<Session>, wires: Wires, shutdown: CancellationToken) {
+    let setup = agent::Setup {
+        session_id: session.new.id.clone(),
+        agent_version: session.new.agent_version.clone(),
+        handshake: session.new.handshake,
+        unpaced: session.options.unpaced,
+        node: agent::Node {
+            name: session.new.name.clone(),
+            platform: session.new.platform,
+            shell: session.new.shell.clone(),
+        },
+    };
+    let uplink = Uplink { session: session.clone(), outlet: wires.outlet };
+    let mut agent = std::pin::pin!(agent::run(setup, wires.control, wires.from_client, uplink));
+    let out_of_patience = async {
+        session.told_to_end.cancelled().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    let mut out_of_patience = std::pin::pin!(out_of_patience);
+    let mut expired = std::pin::pin!(session.expired());
+    let mut expects_expiry = true;
+    let ending = loop {
+        tokio::select! {
+            ending = &mut agent => break ending,
+            () = &mut out_of_patience => break agent::Ending::default(),
+            () = shutdown.cancelled() => break agent::Ending::default(),
+            words = &mut expired, if expects_expiry => {
+                expects_expiry = false;
+                session.end(words.to_owned());
+            }
+        }
+    };
+    session.over(ending);
+}
+
+/// The agent's way to the client: the queue of whoever is connected.
+struct Uplink {
+    session: Arc<Session>,
+    outlet: watch::Receiver<Outlet>,
+}
+
+impl agent::Uplink for Uplink {
+    fn offer(&mut self, frame: Bytes) -> Option<Bytes> {
+        if frame.get(4..).is_some_and(|kind| kind.starts_with(b"agent_session_state")) {
+            if let Ok(frame) = Frame::parse(&frame, Checks::Agent)
+                && frame.message_type == MessageType::AgentSessionState
+                && let Ok(state) = AgentSessionState::parse(&frame.payload)
+            {
+                self.session.agent_says(&state);
+            }
+            return None;
+        }
+        let outlet = self.outlet.borrow();
+        let refused = outlet.as_ref().and_then(|client| match client.try_send(frame.clone()) {
+            Err(mpsc::error::TrySendError::Full(frame)) => Some(frame),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+        });
+        if refused.is_none() {
+            self.session.note_data(&frame);
+        }
+        refused
+    }
+
+    async fn room(&mut self) {
+        loop {
+            let Some(client) = self.outlet.borrow_and_update().clone() else { return };
+            tokio::select! {
+                _ = client.reserve() => return,
+                changed = self.outlet.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}
