@@ -1,6 +1,38 @@
-//! From a profile and a region to clients.
+//! From a profile and a region to clients, and the calls that are about the caller alone.
 
-use super::Error;
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, timeout::TimeoutConfig,
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::{
+    os_shim_internal::{Env, Fs},
+    request_id::RequestId,
+    service_config::ServiceConfigKey,
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    Error, Kind, Principal,
+    clock::Clock,
+    dial::Dial,
+    error::{Facts, Failure, Place, Task, classify},
+    keys::{self, Keys, Source},
+    list::Denials,
+    profile::{self, Resolved},
+};
+
+/// Nobody waits longer for a TCP connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For one try of one call; EC2 takes several seconds for a page of 1,000.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The metadata service answers at once or not at all.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+/// Sessions started at once; more are queued, or AWS throttles them (diagnosis G11).
+const STARTS_AT_ONCE: usize = 3;
 
 /// Which account and region: what the user asked for; the environment and the AWS files fill the rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,24 +71,6 @@ pub enum Connector {
     Simulated(Simulated),
 }
 
-/// Clients of one account and region; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Client {
-    region: String,
-    profile: Option<String>,
-}
-
-/// Who AWS says we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Account number.
-    pub account: String,
-    /// The caller's ARN.
-    pub arn: String,
-    /// In words: "role ops-read in account 1234", "user alice in account 1234".
-    pub principal: String,
-}
-
 impl Connector {
     /// Reads the environment and the AWS files, calls nothing but, without a region, the instance metadata service.
     /// Quick, but not free: never on the path to the first frame.
@@ -71,27 +85,199 @@ impl Connector {
     }
 }
 
+/// Clients of one account and region; cheap to clone.
+#[derive(Clone)]
+pub struct Client(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) ssm: aws_sdk_ssm::Client,
+    pub(super) ec2: aws_sdk_ec2::Client,
+    sts: aws_sdk_sts::Client,
+    pub(super) keys: Keys,
+    pub(super) clock: Clock,
+    pub(super) dial: Dial,
+    pub(super) starts: Semaphore,
+    pub(super) denials: Denials,
+    place: Place,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Client({:?} in {})", self.0.place.profile, self.0.place.region)
+    }
+}
+
+/// Who AWS says we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Account number.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+    /// In words: "role `ops-read` in account 1234", "user `alice` in account 1234".
+    pub principal: String,
+}
+
 impl Client {
     /// Clients for the user's own AWS, found as the AWS CLI finds it.
     ///
     /// # Errors
     /// As [`Connector::connect`].
     pub async fn connect(scope: &Scope) -> Result<Client, Error> {
-        Ok(Client { region: scope.region.clone().unwrap_or_default(), profile: scope.profile.clone() })
+        let Resolved { profile, explicit, region, sso, environment_keys } =
+            profile::resolve(scope, &Fs::real(), &Env::real()).await?;
+        let region = match region {
+            Some(region) => region,
+            None => metadata_region().await.ok_or_else(|| profile::no_region(profile.as_deref()))?,
+        };
+        let keys = Keys::new(Source::Chain { profile: profile.clone(), explicit, region: region.clone() });
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.clone()))
+            .credentials_provider(keys.clone())
+            .identity_cache(IdentityCache::no_cache())
+            .timeout_config(timeouts());
+        if let Some(profile) = &profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Ok(name) = AppName::new("ssmtui") {
+            loader = loader.app_name(name);
+        }
+        let shared = loader.load().await;
+        Ok(Self::build(&shared, keys, Place { region, profile, sso, environment_keys }))
     }
 
     /// Clients for a simulated region.
     pub fn simulated(simulated: &Simulated) -> Client {
-        Client { region: simulated.region.clone(), profile: None }
+        let secret = simulated.secret_access_key.clone();
+        let keys = Credentials::new(simulated.access_key_id.clone(), secret, None, None, "simulated region");
+        let keys = Keys::new(Source::Fixed(keys));
+        let shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(simulated.region.clone()))
+            .endpoint_url(&simulated.endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(keys.clone()))
+            .identity_cache(IdentityCache::no_cache())
+            .timeout_config(timeouts())
+            .build();
+        let region = simulated.region.clone();
+        Self::build(&shared, keys, Place { region, profile: None, sso: false, environment_keys: false })
+    }
+
+    fn build(shared: &SdkConfig, keys: Keys, place: Place) -> Client {
+        let clock = Clock::new();
+        let endpoint = ssm_endpoint(shared);
+        let ssm = aws_sdk_ssm::config::Builder::from(shared).interceptor(clock.clone()).build();
+        let ec2 = aws_sdk_ec2::config::Builder::from(shared).interceptor(clock.clone()).build();
+        let sts = aws_sdk_sts::config::Builder::from(shared).interceptor(clock.clone()).build();
+        Client(Arc::new(Inner {
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            dial: Dial::new(&place.region, endpoint.as_deref()),
+            keys,
+            clock,
+            starts: Semaphore::new(STARTS_AT_ONCE),
+            denials: Denials::default(),
+            place,
+        }))
     }
 
     /// The region that calls go to.
     pub fn region(&self) -> &str {
-        &self.region
+        &self.0.place.region
     }
 
     /// The profile, if one was named by flag or environment.
     pub fn profile(&self) -> Option<&str> {
-        self.profile.as_deref()
+        self.0.place.profile.as_deref()
+    }
+
+    /// Asks STS who we are; needs no permission.
+    ///
+    /// # Errors
+    /// Keys missing, expired or unknown; no network.
+    pub async fn identity(&self) -> Result<Identity, Error> {
+        let task = Task { verb: "ask AWS who you are".into(), action: "sts:GetCallerIdentity", target: None };
+        let answer = match self.0.sts.get_caller_identity().send().await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.failed(&task, &error).await),
+        };
+        let arn = answer.arn.unwrap_or_default();
+        Ok(Identity {
+            account: answer.account.unwrap_or_default(),
+            principal: Principal::from_arn(&arn).to_string(),
+            arn,
+        })
+    }
+
+    /// Puts an SDK error into our words; keys that AWS refused are looked up anew at the next call.
+    pub(super) async fn failed<E>(&self, task: &Task<'_>, error: &SdkError<E, Response>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let error = classify(task, &self.0.place, facts(error, self.0.clock.skew()));
+        if matches!(error.kind, Kind::Expired | Kind::SsoExpired | Kind::Rejected | Kind::NoCredentials) {
+            self.0.keys.forget().await;
+        }
+        tracing::debug!(task = task.action, kind = ?error.kind, reference = error.reference(), "call failed");
+        error
+    }
+
+    /// Puts a failure to find credentials into our words.
+    pub(super) fn without_keys(
+        &self,
+        task: &Task<'_>,
+        error: &aws_credential_types::provider::error::CredentialsError,
+    ) -> Error {
+        let facts = Facts { failure: Failure::Credentials(keys::chain(error)), ..Facts::default() };
+        classify(task, &self.0.place, facts)
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}
+
+/// The region of the instance we run on, if we do; the AWS CLI asks there last, too.
+async fn metadata_region() -> Option<String> {
+    let client = aws_config::imds::Client::builder().max_attempts(1).build();
+    let provider = aws_config::imds::region::ImdsRegionProvider::builder().imds_client(client).build();
+    let found = tokio::time::timeout(METADATA_TIMEOUT, provider.region()).await.ok()?;
+    found.map(|region| region.to_string())
+}
+
+/// The endpoint that the user configured for SSM, by variable or file.
+fn ssm_endpoint(shared: &SdkConfig) -> Option<String> {
+    let key =
+        ServiceConfigKey::builder().service_id("SSM").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let own = shared.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
+    own.or_else(|| shared.endpoint_url().map(str::to_owned))
+}
+
+/// An SDK error in plain values.
+fn facts<E>(error: &SdkError<E, Response>, skew: Option<i64>) -> Facts
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let failure = match error {
+        SdkError::ServiceError(_) => Failure::Answered,
+        SdkError::TimeoutError(_) => Failure::TimedOut,
+        other => match (keys::beneath(other), other) {
+            (Some(credentials), _) => Failure::Credentials(keys::chain(credentials)),
+            (None, SdkError::DispatchFailure(failure)) if failure.is_timeout() => Failure::TimedOut,
+            (None, SdkError::DispatchFailure(_)) => Failure::Connect(keys::chain(other)),
+            (None, _) => Failure::Other(keys::chain(other)),
+        },
+    };
+    let service = error.as_service_error();
+    Facts {
+        failure,
+        code: service.and_then(|e| e.code()).map(str::to_owned),
+        message: service.and_then(|e| e.message()).map(str::to_owned),
+        request_id: error.request_id().map(str::to_owned),
+        skew,
     }
 }

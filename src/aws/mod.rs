@@ -1,8 +1,26 @@
 //! The SDK clients per profile and region: each call one function that returns our plain types and our own errors.
 //! The only place with SDK types; knows neither screens nor the data channel's bytes.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `client` | clients from a [`Scope`], or for a simulated region |
+//! | `profile`, `keys`, `clock` | what the files and variables say; credentials; AWS's time |
+//! | `list` | the fleet's sources, paged and streamed |
+//! | `session` | StartSession, ResumeSession, TerminateSession |
+//! | `dial`, `sign` | which gateway may be dialled, and the signature of its upgrade |
+//! | `error`, `denial` | failures in words, by what the reader can do |
 
 mod client;
+mod clock;
+mod denial;
+mod dial;
 mod error;
+mod keys;
+mod list;
+mod profile;
+mod session;
+mod sign;
 
 pub use client::{Client, Connector, Identity, Scope, Simulated};
+pub use denial::{Denial, Obstacle, Policy, Principal};
 pub use error::{Error, Kind};

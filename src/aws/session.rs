@@ -1,0 +1,178 @@
+//! The three session calls, and what an open session asks of AWS.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ssm::config::retry::RetryConfig;
+
+use super::{Client, Error, Kind, dial::Dial, error::Task, sign};
+use crate::session::{BoxFuture, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token};
+
+/// The account's own preferences document; AWS's samples allow it by name only (diagnosis G2).
+const DEFAULT_DOCUMENT: &str = "SSM-SessionManagerRunShell";
+/// Pauses before a throttled StartSession is sent again: AWS refused it, so it made no session.
+const THROTTLE_PAUSES: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+fn task<'a>(verb: String, action: &'static str, target: Option<&'a str>) -> Task<'a> {
+    Task { verb, action, target }
+}
+
+impl Client {
+    /// Starts a shell session: without a document's name and, where that is denied, once more with the account's own.
+    /// Three at once; more wait. Sent once, since each success makes a session: only where AWS said "slow down" is it
+    /// sent again.
+    ///
+    /// # Errors
+    /// The node is not connected, the right is missing, and everything that can befall a call.
+    pub async fn start_session(&self, target: &str) -> Result<Ticket, Error> {
+        self.start_session_for(target, None).await
+    }
+
+    /// As [`Client::start_session`], with a reason that AWS keeps in the session's history.
+    ///
+    /// # Errors
+    /// As [`Client::start_session`].
+    pub async fn start_session_for(&self, target: &str, reason: Option<&str>) -> Result<Ticket, Error> {
+        let _turn = self.0.starts.acquire().await.expect("the semaphore is never closed");
+        let denied = match self.start(target, None, reason).await {
+            Err(error) if error.kind == Kind::Denied => error,
+            result => return result,
+        };
+        match self.start(target, Some(DEFAULT_DOCUMENT), reason).await {
+            // The account never made that document: the first denial is the real one.
+            Err(error) if matches!(error.kind, Kind::NoDocument) => Err(denied),
+            result => result,
+        }
+    }
+
+    async fn start(
+        &self,
+        target: &str,
+        document: Option<&str>,
+        reason: Option<&str>,
+    ) -> Result<Ticket, Error> {
+        let task = task(format!("open a session on {target}"), "ssm:StartSession", Some(target));
+        let mut pauses = THROTTLE_PAUSES.into_iter();
+        loop {
+            let once = aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled());
+            let call = self.0.ssm.start_session().target(target);
+            let call =
+                call.set_document_name(document.map(str::to_owned)).set_reason(reason.map(str::to_owned));
+            let error = match call.customize().config_override(once).send().await {
+                Ok(answer) => return ticket(answer.session_id, answer.stream_url, answer.token_value, &task),
+                Err(error) => self.failed(&task, &error).await,
+            };
+            match pauses.next().filter(|_| error.kind == Kind::Throttled) {
+                Some(pause) => tokio::time::sleep(pause + jitter(pause)).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    async fn resume_session(&self, id: &SessionId) -> Result<Resumed, Error> {
+        let task = task(format!("resume session {id}"), "ssm:ResumeSession", None);
+        let answer = match self.0.ssm.resume_session().session_id(id.as_str()).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = self.failed(&task, &error).await;
+                return match error.kind {
+                    Kind::Gone => Ok(Resumed::Gone("the session is over: AWS knows it no more".to_owned())),
+                    _ => Err(error),
+                };
+            }
+        };
+        match answer.token_value.filter(|token| !token.is_empty()) {
+            // Without a token the session has timed out (protocol.md 9).
+            None => Ok(Resumed::Gone("the session timed out".to_owned())),
+            token => {
+                ticket(answer.session_id.or(Some(id.as_str().to_owned())), answer.stream_url, token, &task)
+                    .map(Resumed::Ticket)
+            }
+        }
+    }
+
+    async fn terminate_session(&self, id: &SessionId) -> Result<(), Error> {
+        let task = task(format!("end session {id}"), "ssm:TerminateSession", None);
+        match self.0.ssm.terminate_session().session_id(id.as_str()).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match self.failed(&task, &error).await {
+                error if error.kind == Kind::Gone => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn dial(&self) -> &Dial {
+        &self.0.dial
+    }
+}
+
+/// Up to half as long again, so that many clients do not come back together.
+fn jitter(pause: Duration) -> Duration {
+    let random = uuid::Uuid::new_v4().as_u128() as u32;
+    pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
+}
+
+fn ticket(
+    session_id: Option<String>,
+    stream_url: Option<String>,
+    token: Option<String>,
+    task: &Task<'_>,
+) -> Result<Ticket, Error> {
+    match (session_id, stream_url, token) {
+        (Some(id), Some(stream_url), Some(token)) if !token.is_empty() && !stream_url.is_empty() => {
+            Ok(Ticket { session_id: SessionId::new(id), stream_url, token: Token::new(token) })
+        }
+        _ => Err(Error {
+            kind: Kind::Service,
+            what: format!("cannot {}: the answer is incomplete", task.verb),
+            why: "AWS answered without a session id, a stream URL or a token".to_owned(),
+            next: "try again; if it stays, something between here and AWS changes answers".to_owned(),
+            code: None,
+            request_id: None,
+        }),
+    }
+}
+
+impl From<Error> for ServiceError {
+    fn from(error: Error) -> Self {
+        let retry = if error.is_passing() { Retry::Later } else { Retry::Never };
+        let mut summary = error.to_string();
+        if retry == Retry::Never && !error.next.is_empty() {
+            summary.push_str(&format!("; {}", error.next));
+        }
+        ServiceError { summary, retry }
+    }
+}
+
+impl Service for Client {
+    fn resume<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Resumed, ServiceError>> {
+        Box::pin(async { Ok(self.resume_session(id).await?) })
+    }
+
+    fn terminate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), ServiceError>> {
+        Box::pin(async { Ok(self.terminate_session(id).await?) })
+    }
+
+    fn sign_upgrade<'a>(
+        &'a self,
+        stream_url: &'a str,
+    ) -> BoxFuture<'a, Result<http::HeaderMap, ServiceError>> {
+        Box::pin(async move {
+            if sign::is_presigned(stream_url) {
+                return Ok(http::HeaderMap::new());
+            }
+            let task = task("sign the session's connection".to_owned(), "ssmmessages:OpenDataChannel", None);
+            let keys = self.0.keys.get().await.map_err(|error| self.without_keys(&task, &error))?;
+            let at = self.0.clock.signing_time(SystemTime::now());
+            sign::upgrade(stream_url, self.region(), &keys, at).map_err(|why| ServiceError {
+                summary: format!("cannot sign the session's connection: {why}"),
+                retry: Retry::Never,
+            })
+        })
+    }
+
+    fn may_dial(&self, stream_url: &str) -> Result<(), String> {
+        self.dial().check(stream_url)
+    }
+}
