@@ -13,8 +13,10 @@
 
 pub mod message;
 
+pub mod channel;
 mod driver;
 mod event;
+mod random;
 mod service;
 
 pub use driver::{Commands, Full, Options, open};

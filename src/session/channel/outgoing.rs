@@ -1,0 +1,252 @@
+//! The client's stream: numbers messages, keeps each until it is acknowledged, and sends it again when it seems lost.
+//!
+//! Nothing is ever dropped from here. What the window does not take stays in [`Input`], and what that does not take
+//! stays with the caller. A message counts as lost when its timer runs out, or when three messages sent after it
+//! were acknowledged: acknowledgements are selective, one per message. To the official agent all resends are ordinary
+//! duplicates.
+
+use std::{collections::VecDeque, time::Duration, time::Instant};
+
+use bytes::Bytes;
+
+use super::{compose::Composer, input::Input, rtt::Rtt};
+use crate::session::message::{PayloadType, STREAM_PAYLOAD_LIMIT, Size};
+
+/// Messages that may be unacknowledged: 256 KiB, which on a link across the world (250 ms) is the 1 MB/s that the
+/// official agent's pacing allows at most. Its reorder buffer holds 100 000.
+const WINDOW_MAX: usize = 256;
+/// Where the window starts, and grows from by one per acknowledgement.
+const WINDOW_START: usize = 32;
+/// What a timeout leaves of it, at least.
+const WINDOW_MIN: usize = 4;
+/// Later messages whose acknowledgements prove an earlier one lost (RFC 5681, section 3.2).
+const OVERTAKEN: u32 = 3;
+/// Timed-out messages that are sent again at once; their acknowledgements show what became of the others.
+const BURST: usize = 4;
+/// While the agent is said to be away, one message is tried this often.
+const PAUSED_PACE: Duration = Duration::from_secs(5);
+/// Sizes on the way at a time; newer ones wait, and only the newest of them is sent.
+const SIZES_IN_FLIGHT: usize = 2;
+
+/// A message that was sent and is not acknowledged.
+#[derive(Debug)]
+struct Slot {
+    sequence: i64,
+    kind: PayloadType,
+    frame: Bytes,
+    sends: u32,
+    first_sent: Instant,
+    last_sent: Instant,
+    /// Place of its first and of its latest transmission among all transmissions.
+    first_order: u64,
+    last_order: u64,
+    /// Messages sent after it that were acknowledged.
+    overtaken: u32,
+    expires: Instant,
+    /// To be sent again now.
+    due: bool,
+}
+
+/// The window, and what waits to enter it.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    next: i64,
+    slots: VecDeque<Slot>,
+    /// Handshake answers: go out before the session runs.
+    control: VecDeque<(PayloadType, Bytes)>,
+    size: Size,
+    size_pending: bool,
+    pub(super) input: Input,
+    running: bool,
+    paused: bool,
+    window: usize,
+    transmissions: u64,
+    /// No timed-out message is sent again before this.
+    next_burst: Option<Instant>,
+    rtt: Rtt,
+}
+
+impl Outgoing {
+    pub(super) fn new(size: Size) -> Self {
+        Self {
+            next: 0,
+            slots: VecDeque::new(),
+            control: VecDeque::new(),
+            size,
+            size_pending: true,
+            input: Input::default(),
+            running: false,
+            paused: false,
+            window: WINDOW_START,
+            transmissions: 0,
+            next_burst: None,
+            rtt: Rtt::default(),
+        }
+    }
+
+    /// The session runs: size and input may go out.
+    pub(super) fn start(&mut self) {
+        self.running = true;
+    }
+
+    /// Queues a message that goes out even before the session runs.
+    pub(super) fn answer(&mut self, kind: PayloadType, payload: Bytes) {
+        self.control.push_back((kind, payload));
+    }
+
+    pub(super) fn resize(&mut self, size: Size) {
+        if self.size != size {
+            self.size = size;
+            self.size_pending = true;
+        }
+    }
+
+    /// All that is unacknowledged goes out again in order, and then the size: the far side may have lost any of it.
+    pub(super) fn reconnected(&mut self) {
+        for slot in &mut self.slots {
+            slot.due = true;
+            slot.overtaken = 0;
+        }
+        self.size_pending = true;
+        self.next_burst = None;
+        self.rtt.forget_backoff();
+    }
+
+    pub(super) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// The agent is back; what it missed it gets now.
+    pub(super) fn unpause(&mut self, now: Instant) {
+        self.paused = false;
+        self.next_burst = None;
+        self.rtt.forget_backoff();
+        for slot in &mut self.slots {
+            slot.expires = slot.expires.min(now);
+        }
+    }
+
+    /// An acknowledgement came. Numbers that are not in the window are old news or nonsense.
+    pub(super) fn acknowledge(&mut self, now: Instant, sequence: i64) {
+        let Ok(index) = self.slots.binary_search_by_key(&sequence, |slot| slot.sequence) else { return };
+        let Some(slot) = self.slots.remove(index) else { return };
+        self.window = (self.window + 1).min(WINDOW_MAX);
+
+        let order = match slot.sends {
+            1 => {
+                self.rtt.sample(now.saturating_duration_since(slot.first_sent));
+                slot.last_order
+            }
+            // Sent more than once. So soon after the latest time, it is an earlier one that is acknowledged.
+            _ => {
+                let since = now.saturating_duration_since(slot.last_sent);
+                let soon = self.rtt.smoothed().is_some_and(|rtt| since < rtt / 2);
+                if soon { slot.first_order } else { slot.last_order }
+            }
+        };
+        for slot in self.slots.iter_mut().filter(|slot| slot.last_order < order) {
+            slot.overtaken += 1;
+            slot.due |= slot.overtaken >= OVERTAKEN;
+        }
+    }
+
+    /// The next message to go out. It is in the window from now on.
+    pub(super) fn poll(&mut self, now: Instant, composer: &mut Composer) -> Option<Bytes> {
+        if let Some(index) = self.slots.iter().position(|slot| slot.due) {
+            return Some(self.resend(now, index));
+        }
+        if let Some((kind, payload)) = self.control.pop_front() {
+            return Some(self.transmit(now, kind, payload, composer));
+        }
+        if !self.running {
+            return None;
+        }
+        // A size does not wait for the window: it would come too late.
+        if self.size_pending && self.sizes_in_flight() < SIZES_IN_FLIGHT {
+            self.size_pending = false;
+            let payload = self.size.encode();
+            return Some(self.transmit(now, PayloadType::Size, payload, composer));
+        }
+        if self.slots.len() >= self.window {
+            return None;
+        }
+        let payload = self.input.pop(STREAM_PAYLOAD_LIMIT)?;
+        Some(self.transmit(now, PayloadType::Output, payload, composer))
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        kind: PayloadType,
+        payload: Bytes,
+        composer: &mut Composer,
+    ) -> Bytes {
+        let frame = composer.stream(now, self.next, kind, payload);
+        self.transmissions += 1;
+        self.slots.push_back(Slot {
+            sequence: self.next,
+            kind,
+            frame: frame.clone(),
+            sends: 1,
+            first_sent: now,
+            last_sent: now,
+            first_order: self.transmissions,
+            last_order: self.transmissions,
+            overtaken: 0,
+            expires: now + self.rtt.timeout(1),
+            due: false,
+        });
+        self.next += 1;
+        frame
+    }
+
+    fn resend(&mut self, now: Instant, index: usize) -> Bytes {
+        self.transmissions += 1;
+        let slot = &mut self.slots[index];
+        slot.sends += 1;
+        slot.last_sent = now;
+        slot.last_order = self.transmissions;
+        slot.overtaken = 0;
+        slot.expires = now + self.rtt.timeout(slot.sends);
+        slot.due = false;
+        slot.frame.clone()
+    }
+
+    /// Marks what has timed out.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let burst = if self.paused { 1 } else { BURST };
+        for slot in self.slots.iter_mut().filter(|slot| !slot.due && slot.expires <= now).take(burst) {
+            slot.due = true;
+        }
+        self.rtt.back_off();
+        self.window = (self.window / 2).max(WINDOW_MIN);
+        self.next_burst = Some(now + if self.paused { PAUSED_PACE } else { self.rtt.timeout(1) / 2 });
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        let expires = self.slots.iter().filter(|slot| !slot.due).map(|slot| slot.expires).min()?;
+        Some(self.next_burst.map_or(expires, |burst| burst.max(expires)))
+    }
+
+    /// Since when the oldest unacknowledged message is on its way.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.slots.front().map(|slot| slot.first_sent)
+    }
+
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.rtt.smoothed()
+    }
+
+    /// Whether everything that was taken in is acknowledged.
+    pub(super) fn is_idle(&self) -> bool {
+        self.slots.is_empty() && self.input.is_empty() && self.control.is_empty()
+    }
+
+    fn sizes_in_flight(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.kind == PayloadType::Size).count()
+    }
+}
