@@ -72,7 +72,7 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
-        || path.file_stem().is_some_and(|stem| stem == "tests")
+        || path.file_stem().is_some_and(|stem| stem == "tests" || stem == "recording")
 }
 
 fn assert_none(complaints: Vec<String>) {
