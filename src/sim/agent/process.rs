@@ -2,20 +2,26 @@
 
 #[cfg(unix)]
 mod unix {
+    use std::path::Path;
+
     use rustix::process::{Pid, Signal, geteuid, kill_process, kill_process_group};
 
     /// Kills everything that runs in a terminal: the session leader's group, the group in the foreground, and whatever else belongs to the
     /// leader's session. The leader must not have been reaped yet. Processes that left the session are left alone, as `nohup setsid`
     /// is meant to do.
-    pub(in crate::sim::agent) fn kill_terminal(leader: u32, foreground: Option<i32>) {
-        let Some(leader) = pid(leader) else { return };
+    pub(in crate::sim::agent) fn kill_terminal(
+        leader: u32,
+        foreground: Option<i32>,
+        terminal: Option<&Path>,
+    ) {
+        let Some(group) = i32::try_from(leader).ok().and_then(pid) else { return };
         // A process that is gone already cannot be killed, and need not be.
-        let _ = kill_process_group(leader, Signal::KILL);
-        let _ = kill_process(leader, Signal::KILL);
-        if let Some(group) = foreground.and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = kill_process(group, Signal::KILL);
+        if let Some(group) = foreground.and_then(pid) {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        for member in members(leader) {
+        for member in members(leader, terminal).into_iter().filter_map(pid) {
             let _ = kill_process(member, Signal::KILL);
         }
     }
@@ -24,32 +30,35 @@ mod unix {
         geteuid().is_root()
     }
 
-    fn pid(number: u32) -> Option<Pid> {
-        i32::try_from(number).ok().and_then(Pid::from_raw)
+    /// Numbers up to 1 are not the id of one process of ours.
+    fn pid(number: i32) -> Option<Pid> {
+        Pid::from_raw(number).filter(|_| number > 1)
     }
 
-    /// The other processes of a session.
+    /// The processes of a session, from `/proc/PID/stat`: `PID (NAME) STATE PARENT GROUP SESSION …`.
     #[cfg(target_os = "linux")]
-    fn members(leader: Pid) -> Vec<Pid> {
+    fn members(leader: u32, _terminal: Option<&Path>) -> Vec<i32> {
         let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let is_member = |process: &i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let session = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(3)?.parse().ok());
+            session == Some(leader)
+        };
         processes
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(pid)
-            .filter(|process| *process != leader && rustix::process::getsid(Some(*process)) == Ok(leader))
+            .filter(is_member)
             .collect()
     }
 
-    /// The other processes of a session.
+    /// The processes of a terminal.
     #[cfg(not(target_os = "linux"))]
-    fn members(leader: Pid) -> Vec<Pid> {
-        let Ok(listing) = std::process::Command::new("ps").args(["-A", "-o", "pid="]).output() else {
-            return Vec::new();
-        };
+    fn members(_leader: u32, terminal: Option<&Path>) -> Vec<i32> {
+        let Some(name) = terminal.and_then(|path| path.strip_prefix("/dev").ok()) else { return Vec::new() };
+        let listing = std::process::Command::new("ps").args(["-o", "pid=", "-t"]).arg(name).output();
+        let Ok(listing) = listing else { return Vec::new() };
         String::from_utf8_lossy(&listing.stdout)
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
-            .filter_map(pid)
-            .filter(|process| *process != leader && rustix::process::getsid(Some(*process)) == Ok(leader))
             .collect()
     }
 }
@@ -58,7 +67,7 @@ mod unix {
 pub(super) use unix::{is_root, kill_terminal};
 
 #[cfg(not(unix))]
-pub(super) fn kill_terminal(_leader: u32, _foreground: Option<i32>) {}
+pub(super) fn kill_terminal(_leader: u32, _foreground: Option<i32>, _terminal: Option<&std::path::Path>) {}
 
 #[cfg(not(unix))]
 pub(super) fn is_root() -> bool {

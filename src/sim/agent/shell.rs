@@ -83,7 +83,8 @@ impl Drop for Shell {
     fn drop(&mut self) {
         // Not reaped before this point, so its id still means it and nobody else.
         if let Some(leader) = self.child.process_id() {
-            process::kill_terminal(leader, self.master.process_group_leader());
+            let terminal = self.master.tty_name();
+            process::kill_terminal(leader, self.master.process_group_leader(), terminal.as_deref());
         }
         if let Err(error) = self.child.wait() {
             tracing::debug!(%error, "waiting for the shell failed");
