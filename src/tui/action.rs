@@ -280,8 +280,6 @@ pub struct Snapshot {
     pub connected: bool,
     /// Whether the list is being asked for at this moment.
     pub refreshing: bool,
-    /// Whether details are always on the screen.
-    pub wide: bool,
 }
 
 /// What `disabled` may know of the tab on the screen.
@@ -317,9 +315,7 @@ impl Action {
         match self {
             Self::Shell if now.marks == 0 => row(),
             Self::CopyId => row(),
-            Self::Why => {
-                row().or_else(|| now.wide.then(|| "the details are on the screen, at the right".to_owned()))
-            }
+            Self::Why => row(),
             Self::Mark => row(),
             Self::CopyFix => (!now.has_fix).then(|| "there is no line to copy here".to_owned()),
             Self::UnmarkAll => (now.marks == 0).then(|| "nothing is marked".to_owned()),

@@ -15,15 +15,28 @@
 //! | [`state`] | everything the screen shows | pure |
 //! | [`update`] | state × event → effects | pure: no I/O, no clock |
 //! | [`view`] | state → frame | pure: no change, no clock |
-//! | [`effect`] | the only place that starts work | shell |
-//! | [`run`](fn@run) | terminal, loop, signals | shell |
+//! | `effect`, `stream` | the only place that starts work | shell |
+//! | `run`, `screen` | terminal, loop, signals | shell |
 //!
 //! One task owns the state; results come back as events in bounded channels.
 
 pub mod action;
-pub mod action_table;
+mod action_table;
+mod effect;
+pub mod event;
+pub mod header;
 pub mod key;
 pub mod keymap;
+pub mod layout;
+mod run;
+mod screen;
+pub mod state;
+mod stream;
+pub mod text;
+pub mod update;
+pub mod view;
+
+pub use run::run;
 
 use crate::{aws, config};
 
@@ -50,13 +63,4 @@ pub enum Error {
     /// The terminal could not be read or written.
     #[error("cannot use this terminal: {0}")]
     Terminal(#[from] std::io::Error),
-}
-
-/// Runs the app until the user leaves it; the terminal is as before when this returns.
-///
-/// # Errors
-/// The keymap is wrong, or the terminal cannot be used.
-pub async fn run(options: Options) -> Result<(), Error> {
-    let _ = keymap::Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
-    Ok(())
 }

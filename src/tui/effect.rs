@@ -1,0 +1,289 @@
+//! The only place that starts work: each effect becomes a task or a call, each result an event.
+//!
+//! Work is bounded where it could pile up: three StartSession at a time, six questions about connections, one search with at most one
+//! waiting, one reading of the lists. Nothing here decides anything.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::AbortHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    event::{Effect, Event, Failure, Life, Who},
+    stream::Sessions,
+};
+use crate::{
+    aws::{self, Client, Connector},
+    fleet::{InstanceId, search::Worker},
+    session::{self, Service, Ticket},
+    term,
+};
+
+/// StartSession calls at a time: AWS allows three a second to an account.
+const STARTS: usize = 3;
+/// GetConnectionStatus calls at a time.
+const PROBES: usize = 6;
+/// Results that may wait for the loop.
+const WAITING: usize = 512;
+/// How long the last calls may take when the program is left.
+const LAST_CALLS: Duration = Duration::from_secs(3);
+
+/// What a task hands to the loop.
+pub(super) enum Message {
+    /// Something happened.
+    Event(Event),
+    /// The way to AWS was found.
+    Client(Client),
+}
+
+/// What the loop itself must do about an effect.
+pub(super) enum Outcome {
+    /// Nothing: the work goes on by itself.
+    Nothing,
+    /// It is done already: this happened.
+    Event(Event),
+    /// Put this on the user's clipboard.
+    Copy(String),
+    /// Ring the user's bell.
+    Bell,
+    /// Leave the loop.
+    Quit,
+}
+
+/// Everything that work needs.
+pub(super) struct Works {
+    connector: Connector,
+    client: Option<Client>,
+    inbox: mpsc::Sender<Message>,
+    search: Worker,
+    starts: Arc<Semaphore>,
+    waiting: HashMap<Life, CancellationToken>,
+    probe: Option<AbortHandle>,
+    tasks: TaskTracker,
+    /// The sessions, which the loop listens to.
+    pub(super) sessions: Sessions,
+}
+
+impl Works {
+    /// Idle, with the queue that results come by.
+    pub(super) fn new(connector: Connector) -> std::io::Result<(Self, mpsc::Receiver<Message>)> {
+        let (inbox, messages) = mpsc::channel(WAITING);
+        let found = inbox.clone();
+        let search = Worker::spawn(move |matches| {
+            // A closed queue means that the program is being left.
+            let _ = found.blocking_send(Message::Event(Event::Found(matches)));
+        })?;
+        let works = Self {
+            connector,
+            client: None,
+            inbox,
+            search,
+            starts: Arc::new(Semaphore::new(STARTS)),
+            waiting: HashMap::new(),
+            probe: None,
+            tasks: TaskTracker::new(),
+            sessions: Sessions::default(),
+        };
+        Ok((works, messages))
+    }
+
+    /// What a task said, as an event.
+    pub(super) fn receive(&mut self, message: Message) -> Event {
+        match message {
+            Message::Event(event) => event,
+            Message::Client(client) => {
+                let event = Event::Connected {
+                    region: client.region().to_owned(),
+                    profile: client.profile().map(str::to_owned),
+                };
+                self.client = Some(client);
+                event
+            }
+        }
+    }
+
+    /// Does what an effect asks for, or begins to.
+    pub(super) fn perform(&mut self, effect: Effect) -> Outcome {
+        match effect {
+            Effect::Connect => self.connect(),
+            Effect::Identify => self.identify(),
+            Effect::ForgetDenials => {
+                if let Some(client) = &self.client {
+                    client.forget_denials();
+                }
+            }
+            Effect::List { generation } => self.list(generation),
+            Effect::Probe(ids) => self.probe(ids),
+            Effect::Search(request) => self.search.ask(request),
+            Effect::Start { life, target } => self.start(life, target),
+            Effect::Open { life, ticket, size } => self.open(life, ticket, size),
+            Effect::Terminate(id) => {
+                if let Some(client) = self.client.clone() {
+                    self.tasks.spawn(async move {
+                        if let Err(error) = client.terminate(&id).await {
+                            tracing::warn!(session = %id, %error, "an unwanted session could not be ended");
+                        }
+                    });
+                }
+            }
+            Effect::Input { life, bytes } => return self.input(life, bytes),
+            Effect::DiscardInput(life) => self.sessions.with(life, session::Commands::discard_input),
+            Effect::Resize(life, size) => {
+                self.sessions.with(life, |commands| commands.resize(wire_size(size)));
+            }
+            Effect::End(life) => {
+                self.stop_waiting(life);
+                self.sessions.with(life, session::Commands::end);
+            }
+            Effect::Forget(life) => {
+                self.stop_waiting(life);
+                if let Some(rest) = self.sessions.forget(life) {
+                    self.tasks.spawn(rest);
+                }
+            }
+            Effect::Copy(text) => return Outcome::Copy(text),
+            Effect::Bell => return Outcome::Bell,
+            Effect::Quit => return Outcome::Quit,
+        }
+        Outcome::Nothing
+    }
+
+    fn connect(&mut self) {
+        let (connector, inbox) = (self.connector.clone(), self.inbox.clone());
+        self.client = None;
+        tokio::spawn(async move {
+            let message = match connector.connect().await {
+                Ok(client) => Message::Client(client),
+                Err(error) => Message::Event(Event::NotConnected(told(&error))),
+            };
+            let _ = inbox.send(message).await;
+        });
+    }
+
+    fn identify(&mut self) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let who = client.identity().await;
+            let who = who.map(|who| Who { account: who.account, principal: who.principal });
+            let _ = inbox.send(Message::Event(Event::Identified(who.map_err(|error| told(&error))))).await;
+        });
+    }
+
+    fn list(&mut self, generation: u64) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let (updates, mut pages) = mpsc::channel(16);
+            let pass_on = async {
+                while let Some(update) = pages.recv().await {
+                    let _ = inbox.send(Message::Event(Event::Listed(update))).await;
+                }
+            };
+            tokio::join!(client.list(generation, updates), pass_on);
+            let _ = inbox.send(Message::Event(Event::ListEnded { generation })).await;
+        });
+    }
+
+    fn probe(&mut self, ids: Vec<InstanceId>) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        if let Some(before) = self.probe.take() {
+            before.abort();
+        }
+        let task = tokio::spawn(async move {
+            stream::iter(ids)
+                .for_each_concurrent(PROBES, |id| {
+                    let (client, inbox) = (&client, &inbox);
+                    async move {
+                        let status = client.connection(&id).await;
+                        let _ = inbox.send(Message::Event(Event::Probed { id, status })).await;
+                    }
+                })
+                .await;
+        });
+        self.probe = Some(task.abort_handle());
+    }
+
+    fn start(&mut self, life: Life, target: InstanceId) {
+        let Some(client) = self.client.clone() else { return };
+        let (inbox, starts, given_up) = (self.inbox.clone(), self.starts.clone(), CancellationToken::new());
+        self.waiting.retain(|_, token| !token.is_cancelled());
+        self.waiting.insert(life, given_up.clone());
+        self.tasks.spawn(async move {
+            let turn = tokio::select! {
+                turn = starts.acquire_owned() => turn,
+                () = given_up.cancelled() => return,
+            };
+            let result = client.start_session(target.as_str()).await.map_err(|error| told(&error));
+            drop(turn);
+            let message = Message::Event(Event::Started { life, result });
+            if let Err(mpsc::error::SendError(Message::Event(Event::Started {
+                result: Ok(ticket), ..
+            }))) = inbox.send(message).await
+            {
+                // The program is being left: nobody will open this session, so it must not live on.
+                let _ = client.terminate(&ticket.session_id).await;
+            }
+        });
+    }
+
+    fn open(&mut self, life: Life, ticket: Ticket, size: term::Size) {
+        let Some(client) = self.client.clone() else { return };
+        self.waiting.remove(&life);
+        let options = session::Options { size: wire_size(size) };
+        let (commands, events) = session::open(ticket, Arc::new(client), options);
+        self.sessions.push(life, commands, events);
+    }
+
+    fn input(&mut self, life: Life, bytes: Bytes) -> Outcome {
+        let Some(commands) = self.sessions.commands(life) else { return Outcome::Nothing };
+        match commands.try_input(bytes) {
+            Ok(()) => Outcome::Event(Event::InputTaken { life }),
+            Err(session::Full(bytes)) => {
+                let (commands, inbox) = (commands.clone(), self.inbox.clone());
+                tokio::spawn(async move {
+                    commands.input(bytes).await;
+                    let _ = inbox.send(Message::Event(Event::InputTaken { life })).await;
+                });
+                Outcome::Nothing
+            }
+        }
+    }
+
+    fn stop_waiting(&mut self, life: Life) {
+        if let Some(token) = self.waiting.remove(&life) {
+            token.cancel();
+        }
+    }
+
+    /// Ends what still runs and waits for it, but not for long.
+    pub(super) async fn finish(mut self, messages: mpsc::Receiver<Message>) {
+        drop(messages);
+        for rest in self.sessions.forget_all() {
+            self.tasks.spawn(rest);
+        }
+        self.tasks.close();
+        let _ = tokio::time::timeout(LAST_CALLS, self.tasks.wait()).await;
+    }
+}
+
+fn wire_size(size: term::Size) -> session::Size {
+    session::Size { cols: size.cols.into(), rows: size.rows.into() }
+}
+
+/// An error of AWS in plain parts.
+fn told(error: &aws::Error) -> Failure {
+    let detail = error.reference();
+    Failure {
+        what: error.what.clone(),
+        why: error.why.clone(),
+        next: error.next.clone(),
+        detail: (!detail.is_empty()).then_some(detail),
+    }
+}

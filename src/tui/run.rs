@@ -1,0 +1,191 @@
+//! The loop: await one thing, take all others that are ready, update, do what is to be done, draw at most 60 times a second.
+//! Nothing wakes while nothing happens.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    Error, Options,
+    effect::{Message, Outcome, Works},
+    event::{Effect, Event, Now},
+    keymap::Keymap,
+    screen::Screen,
+    state::{Place, State},
+    update::{begin, update},
+    view::{Theme, cursor_shape, view},
+};
+use crate::{aws::Connector, term};
+
+/// The least time between two frames, unless a key was pressed.
+const FRAME: Duration = Duration::from_millis(16);
+/// Keys and results that are taken in one turn of the loop.
+const BATCH: usize = 256;
+
+/// Runs the app until the user leaves it; the terminal is as before when this returns.
+///
+/// # Errors
+/// The keymap is wrong, or the terminal cannot be used.
+pub async fn run(options: Options) -> Result<(), Error> {
+    let keymap = Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
+    let place = match &options.connector {
+        Connector::Environment(scope) => {
+            Place { profile: scope.profile.clone(), region: scope.region.clone(), ..Place::default() }
+        }
+        Connector::Simulated(simulated) => {
+            Place { region: Some(simulated.region.clone()), demo: options.demo, ..Place::default() }
+        }
+    };
+    let screen = Screen::enter()?;
+    let size = screen.size()?;
+    let state = State::new(keymap, place, options.config.refresh, size, now());
+    let (works, messages) = Works::new(options.connector)?;
+    let theme = match std::env::var_os("NO_COLOR") {
+        Some(value) if !value.is_empty() => Theme::PLAIN,
+        _ => Theme::COLOURED,
+    };
+    let mut app = App { state, works, screen, theme };
+    let mut messages = messages;
+    let ran = app.run(&mut messages).await;
+    let App { works, screen, .. } = app;
+    works.finish(messages).await;
+    drop(screen);
+    Ok(ran?)
+}
+
+struct App {
+    state: State,
+    works: Works,
+    screen: Screen,
+    theme: Theme,
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Turn,
+    Leave,
+}
+
+impl App {
+    async fn run(&mut self, messages: &mut tokio::sync::mpsc::Receiver<Message>) -> io::Result<()> {
+        let mut keys = EventStream::new();
+        let mut told = [
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::interrupt())?,
+        ];
+        if self.perform(begin())? == Next::Leave {
+            return Ok(());
+        }
+        let mut drawn = Instant::now();
+        self.draw()?;
+        loop {
+            // A frame that is owed wakes the loop; so does a deadline of the state.
+            let frame = self.state.dirty.then(|| drawn + FRAME);
+            let wake = [frame, self.state.next_deadline()].into_iter().flatten().min();
+            let sleep = pin!(async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            });
+            let [terminate, hangup, interrupt] = &mut told;
+            let mut urgent = false;
+            let mut events = VecDeque::new();
+            tokio::select! {
+                biased;
+                input = keys.next() => urgent |= push(&mut events, input),
+                _ = terminate.recv() => events.push_back(Event::Told),
+                _ = hangup.recv() => events.push_back(Event::Told),
+                _ = interrupt.recv() => events.push_back(Event::Told),
+                Some(message) = messages.recv() => events.push_back(self.works.receive(message)),
+                (life, event) = self.works.sessions.next(), if !self.works.sessions.is_empty() => {
+                    events.push_back(Event::Session { life, event });
+                }
+                () = sleep => {
+                    if self.state.next_deadline().is_some_and(|at| at <= Instant::now()) {
+                        events.push_back(Event::Tick);
+                    }
+                }
+            }
+            for _ in 0..BATCH {
+                match keys.next().now_or_never() {
+                    Some(input) => urgent |= push(&mut events, input),
+                    None => break,
+                }
+            }
+            for _ in 0..BATCH {
+                match messages.try_recv() {
+                    Ok(message) => events.push_back(self.works.receive(message)),
+                    Err(_) => break,
+                }
+            }
+            self.works.sessions.drain(|life, event| events.push_back(Event::Session { life, event }));
+            for event in events {
+                if self.happened(event)? == Next::Leave {
+                    return Ok(());
+                }
+            }
+            if self.state.dirty && (urgent || drawn.elapsed() >= FRAME) {
+                self.draw()?;
+                drawn = Instant::now();
+            }
+        }
+    }
+
+    fn happened(&mut self, event: Event) -> io::Result<Next> {
+        let effects = update(&mut self.state, event, now());
+        self.perform(effects)
+    }
+
+    /// Does what is to be done; what that makes happen at once is taken in at once.
+    fn perform(&mut self, effects: Vec<Effect>) -> io::Result<Next> {
+        let mut waiting = VecDeque::from(effects);
+        while let Some(effect) = waiting.pop_front() {
+            match self.works.perform(effect) {
+                Outcome::Nothing => {}
+                Outcome::Event(event) => waiting.extend(update(&mut self.state, event, now())),
+                Outcome::Copy(text) => self.screen.copy(&text)?,
+                Outcome::Bell => self.screen.bell()?,
+                Outcome::Quit => return Ok(Next::Leave),
+            }
+        }
+        Ok(Next::Turn)
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.state.now = now();
+        let (state, theme) = (&self.state, self.theme);
+        self.screen.draw(cursor_shape(state), |frame| view(state, theme, frame))?;
+        self.state.dirty = false;
+        Ok(())
+    }
+}
+
+/// What the terminal sent, as an event; whether somebody waits to see it.
+fn push(events: &mut VecDeque<Event>, input: Option<io::Result<Input>>) -> bool {
+    let event = match input {
+        Some(Ok(Input::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
+        Some(Ok(Input::Paste(text))) => Event::Paste(text),
+        Some(Ok(Input::Mouse(mouse))) => Event::Mouse(mouse),
+        Some(Ok(Input::Resize(cols, rows))) => Event::Resized(term::Size { rows, cols }),
+        Some(Ok(_)) => return false,
+        // The terminal is gone.
+        Some(Err(_)) | None => Event::Told,
+    };
+    events.push_back(event);
+    true
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), time: Timestamp::now() }
+}

@@ -1,0 +1,127 @@
+//! The user's terminal: taken over, and given back whatever happens.
+
+use std::{
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    sync::Once,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use crossterm::{
+    cursor::{SetCursorStyle, Show},
+    event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
+    execute, queue,
+    terminal::{
+        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+        disable_raw_mode, enable_raw_mode,
+    },
+};
+use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+
+use super::Error;
+use crate::term::{self, CursorShape};
+
+/// The user's terminal while it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    shape: CursorShape,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    pub(super) fn enter() -> Result<Self, Error> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(Error::NoTerminal);
+        }
+        restore_on_panic();
+        // What the instance draws keeps its colours under NO_COLOR; ours go by the theme.
+        crossterm::style::force_color_output(true);
+        enable_raw_mode()?;
+        let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture);
+        let terminal = entered.and_then(|()| {
+            Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 << 10, io::stdout())))
+        });
+        match terminal {
+            Ok(terminal) => Ok(Self { terminal, shape: CursorShape::Default }),
+            Err(error) => {
+                restore();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The window's size.
+    pub(super) fn size(&self) -> io::Result<term::Size> {
+        let size = self.terminal.size()?;
+        Ok(term::Size { rows: size.height, cols: size.width })
+    }
+
+    /// Draws a frame in one piece.
+    pub(super) fn draw(&mut self, shape: CursorShape, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(draw)?;
+        if shape != self.shape {
+            self.shape = shape;
+            queue!(self.terminal.backend_mut(), style(shape))?;
+        }
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Write::flush(self.terminal.backend_mut())
+    }
+
+    /// Puts text on the clipboard of the user's terminal (OSC 52), which may be on another machine.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        write!(out, "\x1b]52;c;{}\x07", STANDARD.encode(text))?;
+        Write::flush(out)
+    }
+
+    /// Rings the bell.
+    pub(super) fn bell(&mut self) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        out.write_all(b"\x07")?;
+        Write::flush(out)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back. Nothing can be done about a terminal that takes no more.
+fn restore() {
+    let _ = execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        SetCursorStyle::DefaultUserShape,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = disable_raw_mode();
+}
+
+/// A panic is told on a terminal that can show it.
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore();
+            before(panic);
+        }));
+    });
+}
+
+fn style(shape: CursorShape) -> SetCursorStyle {
+    match shape {
+        CursorShape::Default => SetCursorStyle::DefaultUserShape,
+        CursorShape::BlinkingBlock => SetCursorStyle::BlinkingBlock,
+        CursorShape::SteadyBlock => SetCursorStyle::SteadyBlock,
+        CursorShape::BlinkingUnderline => SetCursorStyle::BlinkingUnderScore,
+        CursorShape::SteadyUnderline => SetCursorStyle::SteadyUnderScore,
+        CursorShape::BlinkingBar => SetCursorStyle::BlinkingBar,
+        CursorShape::SteadyBar => SetCursorStyle::SteadyBar,
+    }
+}

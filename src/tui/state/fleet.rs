@@ -1,0 +1,227 @@
+//! What the fleet's screen shows: the instances, the search box, the list with its cursor and marks.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use super::line::Line;
+use crate::{
+    fleet::{
+        Column, Completeness, Counts, Direction, Fact, Fleet, Instance, InstanceId, State, search::Matches,
+    },
+    tui::event::Failure,
+};
+
+/// How long a row that changed is marked.
+pub const CHANGED_SHOWS: Duration = Duration::from_secs(5);
+/// How long an answer about a row's connection is not asked for again.
+pub const PROBE_AGAIN: Duration = Duration::from_secs(45);
+/// How long the list stands still before its rows are asked about.
+pub const PROBE_AFTER: Duration = Duration::from_millis(150);
+
+/// The fleet's screen.
+#[derive(Debug)]
+pub struct FleetView {
+    /// Whether AWS can be asked at all.
+    pub access: Access,
+    /// The instances.
+    pub fleet: Fleet,
+    /// How many are in which state, since the last change.
+    pub counts: Counts,
+    /// Whether the list is all there is, since the last change.
+    pub completeness: Completeness,
+    /// The reading of the lists.
+    pub reading: Reading,
+    /// The search box.
+    pub query: Line,
+    /// Which part has the keys.
+    pub focus: Focus,
+    /// The list.
+    pub list: List,
+    /// The marked rows.
+    pub marks: BTreeSet<InstanceId>,
+    /// The order; none is best match first, by name without a word.
+    pub order: Option<(Column, Direction)>,
+    /// Rows that changed, and until when to show it.
+    pub changed: HashMap<InstanceId, Instant>,
+    /// When each row's connection was last answered for.
+    pub probed: HashMap<InstanceId, Instant>,
+    /// When to ask for the connections of the rows on the screen.
+    pub probe_due: Option<Instant>,
+}
+
+/// Whether AWS can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Not known yet.
+    Connecting,
+    /// Yes.
+    Ready,
+    /// No: this is in the way.
+    Failed(Failure),
+}
+
+/// Which part of the screen has the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The search box: letters filter.
+    Search,
+    /// The list: letters are commands.
+    List,
+}
+
+/// Where the reading of the lists stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The number of the latest reading.
+    pub generation: u64,
+    /// It is going on.
+    pub running: bool,
+    /// When the next begins by itself.
+    pub due: Option<Instant>,
+    /// The pause between two.
+    pub every: Option<Duration>,
+    /// When the last one ended.
+    pub ended: Option<Timestamp>,
+}
+
+/// The rows that the search found, and the cursor in them.
+#[derive(Debug, Default)]
+pub struct List {
+    /// What was found last.
+    pub found: Option<Matches>,
+    /// The number of the latest question.
+    pub question: u64,
+    /// What is found next moves the cursor to its first row: the query changed.
+    pub to_top: bool,
+    /// The row under the cursor, by its place.
+    pub cursor: usize,
+    /// The same row by its id, so that a refresh does not move it.
+    pub selected: Option<InstanceId>,
+    /// The first row on the screen.
+    pub offset: usize,
+}
+
+impl List {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.found.as_ref().map_or(0, |found| found.hits.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id of the row at this place.
+    pub fn id(&self, place: usize) -> Option<&InstanceId> {
+        let found = self.found.as_ref()?;
+        found.hits.get(place).map(|hit| &found.rows[*hit as usize].id)
+    }
+
+    /// The place of a row.
+    pub fn place(&self, id: &InstanceId) -> Option<usize> {
+        let found = self.found.as_ref()?;
+        found.hits.iter().position(|hit| found.rows[*hit as usize].id == *id)
+    }
+
+    /// Takes in what a search found; whether it answers the latest question.
+    pub fn take(&mut self, found: Matches, height: usize) -> bool {
+        if found.generation != self.question {
+            return false;
+        }
+        self.found = Some(found);
+        let place = match self.selected.as_ref().filter(|_| !self.to_top).and_then(|id| self.place(id)) {
+            Some(place) => place,
+            None if self.to_top => 0,
+            None => self.cursor,
+        };
+        self.to_top = false;
+        self.go(place, height);
+        true
+    }
+
+    /// Moves the cursor to a place, or as near as there is, and the window with it.
+    pub fn go(&mut self, place: usize, height: usize) {
+        self.cursor = place.min(self.len().saturating_sub(1));
+        self.selected = self.id(self.cursor).cloned();
+        self.show_cursor(height);
+    }
+
+    /// Moves the window so that the cursor is in it and no room is wasted.
+    pub fn show_cursor(&mut self, height: usize) {
+        let height = height.max(1);
+        if self.cursor < self.offset {
+            self.offset = self.cursor;
+        } else if self.cursor >= self.offset + height {
+            self.offset = self.cursor + 1 - height;
+        }
+        self.offset = self.offset.min(self.len().saturating_sub(height));
+    }
+}
+
+impl FleetView {
+    /// Nothing read yet.
+    pub fn new(every: Option<Duration>) -> Self {
+        Self {
+            access: Access::Connecting,
+            fleet: Fleet::new(),
+            counts: Counts::default(),
+            completeness: Completeness::default(),
+            reading: Reading { every, ..Reading::default() },
+            query: Line::default(),
+            focus: Focus::Search,
+            list: List::default(),
+            marks: BTreeSet::new(),
+            order: None,
+            changed: HashMap::new(),
+            probed: HashMap::new(),
+            probe_due: None,
+        }
+    }
+
+    /// The instance under the cursor.
+    pub fn selected(&self) -> Option<&Arc<Instance>> {
+        self.fleet.get(self.list.selected.as_ref()?)
+    }
+
+    /// The instances in the window of this height, the newest knowledge of each.
+    pub fn visible(&self, height: usize) -> impl Iterator<Item = &Arc<Instance>> {
+        let found = self.list.found.as_ref();
+        let hits = found.map_or(&[][..], |found| &found.hits);
+        hits.iter().skip(self.list.offset).take(height).filter_map(move |hit| {
+            let row = &found?.rows[*hit as usize];
+            Some(self.fleet.get(&row.id).unwrap_or(row))
+        })
+    }
+
+    /// The session targets in the window whose connection is worth asking for now.
+    pub fn to_probe(&self, height: usize, now: Instant, time: Timestamp) -> Vec<InstanceId> {
+        self.visible(height)
+            .filter(|instance| {
+                let recently = self
+                    .probed
+                    .get(instance.target())
+                    .is_some_and(|at| now.saturating_duration_since(*at) < PROBE_AGAIN);
+                let may = !matches!(instance.connection, Fact::Denied { .. });
+                !recently && may && asking_helps(instance, time)
+            })
+            .map(|instance| instance.target().clone())
+            .collect()
+    }
+
+    /// Counts anew after a change.
+    pub fn recount(&mut self, time: Timestamp) {
+        self.counts = self.fleet.counts(time);
+        self.completeness = self.fleet.completeness();
+    }
+}
+
+/// Whether GetConnectionStatus can change what is said of this row: not for one that does not run, or never registered.
+fn asking_helps(instance: &Instance, time: Timestamp) -> bool {
+    !matches!(instance.state(time), State::Stopped | State::Gone | State::NotConfigured | State::Starting)
+}

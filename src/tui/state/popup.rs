@@ -1,0 +1,77 @@
+//! What lies over the screen and takes the keys until it is closed.
+
+use super::line::Line;
+use crate::{
+    fleet::InstanceId,
+    tui::{action::Action, event::TabId},
+};
+
+/// One of them; there is at most one at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Popup {
+    /// The actions for what is selected.
+    Menu {
+        /// Those offered, with the key that does the same and why it cannot be done now.
+        items: Vec<MenuItem>,
+        /// The one under the cursor.
+        selected: usize,
+    },
+    /// Every key.
+    Help {
+        /// Lines scrolled away at the top.
+        scroll: usize,
+    },
+    /// Which column to order by.
+    Order {
+        /// The one under the cursor: 0 is "best match", then the columns.
+        selected: usize,
+    },
+    /// A question.
+    Confirm(Question),
+    /// A new name for a tab.
+    Rename {
+        /// Which tab.
+        tab: TabId,
+        /// The name so far.
+        line: Line,
+    },
+    /// Why an instance cannot be reached, instead of a session that fails.
+    Explain {
+        /// Which.
+        id: InstanceId,
+        /// Lines scrolled away at the top.
+        scroll: usize,
+    },
+    /// The details of the selected instance, over a narrow list.
+    Details {
+        /// Lines scrolled away at the top.
+        scroll: usize,
+    },
+}
+
+/// A line of the menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MenuItem {
+    /// What it does.
+    pub action: Action,
+    /// The key that does the same.
+    pub key: String,
+    /// Why it cannot be done now.
+    pub disabled: Option<String>,
+}
+
+/// A question that is answered with yes or no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Leave, and end the sessions that run?
+    Quit,
+    /// End this tab's session?
+    End(TabId),
+    /// Paste these lines into a shell that will run them one by one?
+    Paste {
+        /// Into which tab.
+        tab: TabId,
+        /// What.
+        text: String,
+    },
+}

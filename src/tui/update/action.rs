@@ -1,0 +1,264 @@
+//! Keys, and what the user wants by them.
+
+use crossterm::event::KeyEvent;
+
+use super::{fleet, note, popup, problem, session};
+use crate::{
+    config::{Chord, Key},
+    term::input,
+    tui::{
+        action::{Action, Context},
+        event::Effect,
+        key,
+        keymap::{Lookup, spell},
+        state::{
+            State,
+            fleet::Focus,
+            line::Line,
+            popup::{Popup, Question},
+            tab::Phase,
+        },
+    },
+};
+
+/// A key was pressed: the next of a sequence, an action, a letter of text, or something for the instance.
+pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
+    if state.note.as_ref().is_some_and(|note| note.until.is_none()) {
+        state.note = None;
+    }
+    let Some(chord) = key::chord(event) else {
+        return to_session(state, event, out);
+    };
+    if state.leaving.is_some() {
+        if chord == Chord::control('c') {
+            out.push(Effect::Quit);
+        }
+        return;
+    }
+    let context = state.context();
+    state.pending.push(chord);
+    match state.keymap.lookup(context, &state.pending) {
+        Lookup::Pending(_) => {}
+        Lookup::Matched(action) => {
+            state.pending.clear();
+            act(state, action, out);
+        }
+        Lookup::Unbound => {
+            let keys = std::mem::take(&mut state.pending);
+            if keys.len() > 1 {
+                if chord != Chord::plain(Key::Escape) {
+                    let help = state.keymap.key_of(context, Action::Help).unwrap_or_default();
+                    note(state, format!("{} has no meaning here; {help} shows every key", spell(&keys)));
+                }
+            } else {
+                unbound(state, context, chord, event, out);
+            }
+        }
+    }
+}
+
+fn unbound(state: &mut State, context: Context, chord: Chord, event: &KeyEvent, out: &mut Vec<Effect>) {
+    match context {
+        Context::Pane => to_session(state, event, out),
+        Context::Search => {
+            if let Some(c) = key::typed(chord) {
+                state.fleet.query.insert(c);
+                fleet::query_changed(state, out);
+            }
+        }
+        Context::Rename => {
+            if let (Some(Popup::Rename { line, .. }), Some(c)) = (&mut state.popup, key::typed(chord)) {
+                line.insert(c);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Every key but ours is the instance's: `ctrl-c` too (peers c1). While a paste is on its way, `ctrl-c` also drops the rest of
+/// it, as it would in a terminal (peers c7).
+fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
+    if state.context() != Context::Pane {
+        return;
+    }
+    if key::chord(event) == Some(Chord::control('c')) {
+        session::cancel_paste(state, out);
+    }
+    let Some(tab) = state.tabs.current_mut() else { return };
+    let mut bytes = Vec::new();
+    input::encode_key(event, tab.terminal.input_modes(), &mut bytes);
+    session::send(state, bytes, out);
+}
+
+/// Text was pasted: into a line, or into the session.
+pub(super) fn paste(state: &mut State, text: String, out: &mut Vec<Effect>) {
+    match state.context() {
+        Context::Search => {
+            state.fleet.query.insert_text(&text);
+            fleet::query_changed(state, out);
+        }
+        Context::Rename => {
+            if let Some(Popup::Rename { line, .. }) = &mut state.popup {
+                line.insert_text(&text);
+            }
+        }
+        Context::Pane => {
+            let Some(tab) = state.tabs.current() else { return };
+            let lines = text.trim_end_matches(['\n', '\r']).contains(['\n', '\r']);
+            if lines && !tab.terminal.input_modes().bracketed_paste {
+                let question = Question::Paste { tab: tab.id, text };
+                state.popup = Some(Popup::Confirm(question));
+            } else {
+                let tab = tab.id;
+                session::paste(state, tab, &text, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Does what the user wants, or says why it cannot be done.
+pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
+    if let Some(reason) = action.disabled(&state.snapshot()) {
+        return problem(state, reason);
+    }
+    if state.popup.is_some() && popup::act(state, action, out) {
+        return;
+    }
+    match action {
+        Action::Shell => session::open_selected(state, out),
+        Action::TryAnyway => {
+            if let Some(Popup::Explain { id, .. }) = state.popup.take() {
+                session::open(state, &id, out);
+            }
+        }
+        Action::Restart => session::restart(state, out),
+        Action::CancelStart => session::cancel_start(state, out),
+        Action::Duplicate => session::duplicate(state, out),
+        Action::EndSession => match state.tabs.current().map(|tab| (tab.id, tab.phase.clone())) {
+            Some((_, Phase::Starting { .. })) => session::cancel_start(state, out),
+            Some((id, _)) => state.popup = Some(Popup::Confirm(Question::End(id))),
+            None => {}
+        },
+        Action::CloseTab => session::close(state, out),
+        Action::Rename => {
+            if let Some(tab) = state.tabs.current() {
+                state.popup = Some(Popup::Rename { tab: tab.id, line: Line::new(tab.name.clone()) });
+            }
+        }
+        Action::Scroll => {
+            if let Some(tab) = state.tabs.current_mut() {
+                tab.scroll = Some(0);
+            }
+        }
+        Action::CopyScreen => {
+            if let Some(tab) = state.tabs.current() {
+                let text = tab.terminal.text();
+                copy(state, text, "the screen", out);
+            }
+        }
+        Action::CancelPaste => {
+            session::cancel_paste(state, out);
+            note(state, "the rest of the paste was dropped");
+        }
+        Action::SendLeader => to_session(state, &key::event(state.keymap.leader()), out),
+        Action::GoTab(number) => go(state, usize::from(number) - 1),
+        Action::NextTab => go(state, (state.tabs.position() + 1) % (state.tabs.len() + 1)),
+        Action::PreviousTab => {
+            let tabs = state.tabs.len() + 1;
+            go(state, (state.tabs.position() + tabs - 1) % tabs);
+        }
+        Action::GoFleet => go(state, 0),
+        Action::Menu => popup::menu(state),
+        Action::Commands => state.fleet.focus = Focus::List,
+        Action::Search => state.fleet.focus = Focus::Search,
+        Action::TagFilter => {
+            state.fleet.focus = Focus::Search;
+            let text = state.fleet.query.text();
+            let space = if text.is_empty() || text.ends_with(' ') { "" } else { " " };
+            state.fleet.query = Line::new(format!("{text}{space}tag:"));
+            fleet::query_changed(state, out);
+        }
+        Action::Refresh => fleet::refresh(state, out),
+        Action::Why => state.popup = Some(Popup::Details { scroll: 0 }),
+        Action::CopyId => {
+            if let Some(id) = state.subject().map(|instance| instance.id.to_string()) {
+                copy(state, id.clone(), &id, out);
+            }
+        }
+        Action::CopyFix => popup::copy_fix(state, out),
+        Action::Mark => fleet::mark(state),
+        Action::UnmarkAll => state.fleet.marks.clear(),
+        Action::Order => popup::order(state),
+        Action::Reverse => fleet::reverse(state, out),
+        Action::Help => state.popup = Some(Popup::Help { scroll: 0 }),
+        Action::Quit => session::quit(state, out),
+        Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
+            moved(state, action)
+        }
+        Action::Dismiss => {
+            if let Some(tab) = state.tabs.current_mut() {
+                tab.scroll = None;
+            }
+        }
+        Action::Accept => {}
+        Action::Erase
+        | Action::EraseForward
+        | Action::EraseWord
+        | Action::EraseLine
+        | Action::CursorLeft
+        | Action::CursorRight
+        | Action::CursorStart
+        | Action::CursorEnd => {
+            if state.fleet.query.edit(action) {
+                fleet::query_changed(state, out);
+            }
+        }
+    }
+}
+
+/// Puts text on the clipboard and says so.
+pub(super) fn copy(state: &mut State, text: String, what: &str, out: &mut Vec<Effect>) {
+    out.push(Effect::Copy(text));
+    note(state, format!("copied {what}"));
+}
+
+fn go(state: &mut State, position: usize) {
+    if state.tabs.go(position) {
+        state.popup = None;
+        state.pending.clear();
+    }
+}
+
+/// Moves the cursor of the list, or through the lines of a session.
+fn moved(state: &mut State, action: Action) {
+    if let Some(tab) = state.tabs.current_mut() {
+        let page = usize::from(tab.terminal.size().rows.saturating_sub(1)).max(1);
+        let length = tab.terminal.scrollback_len();
+        if let Some(lines) = &mut tab.scroll {
+            *lines = match action {
+                Action::Up => *lines + 1,
+                Action::Down => lines.saturating_sub(1),
+                Action::PageUp => *lines + page,
+                Action::PageDown => lines.saturating_sub(page),
+                Action::First => length,
+                _ => 0,
+            }
+            .min(length);
+        }
+        return;
+    }
+    let height = state.list_height();
+    let list = &mut state.fleet.list;
+    let page = height.saturating_sub(1).max(1);
+    let place = match action {
+        Action::Up => list.cursor.saturating_sub(1),
+        Action::Down => list.cursor + 1,
+        Action::PageUp => list.cursor.saturating_sub(page),
+        Action::PageDown => list.cursor + page,
+        Action::First => 0,
+        _ => usize::MAX,
+    };
+    list.go(place, height);
+    fleet::probe_soon(state);
+}

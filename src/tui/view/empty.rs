@@ -1,0 +1,142 @@
+//! A list without rows: still coming, filtered away, nothing there, or not allowed; each says what to do next.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+    text::Line,
+};
+
+use super::{put_lines, theme::Theme};
+use crate::{
+    fleet::Completeness,
+    tui::{
+        action::Action,
+        event::Failure,
+        header,
+        state::{State, fleet::Access},
+        text::wrap,
+    },
+};
+
+/// Draws what there is to say in place of rows.
+pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = area.width.saturating_sub(6).min(76);
+    if width == 0 {
+        return;
+    }
+    let lines = lines(state, theme, width);
+    let height = (lines.len() as u16).min(area.height);
+    let place = Rect {
+        x: area.x + (area.width - width) / 2,
+        // Somewhat above the middle, where the eye rests.
+        y: area.y + (area.height - height) / 3,
+        width,
+        height,
+    };
+    put_lines(lines, place, buffer);
+}
+
+fn lines(state: &State, theme: Theme, width: u16) -> Vec<Line<'static>> {
+    let key = |action| state.keymap.key_of(state.base_context(), action).unwrap_or_default();
+    let again = || format!("press {} to try again", key(Action::Refresh));
+    let whole = header::place(state);
+    match &state.fleet.access {
+        Access::Connecting => said(theme, width, theme.dim(), "looking for credentials…", &[]),
+        Access::Failed(failure) => told(theme, width, failure, &again()),
+        Access::Ready if state.fleet.reading.running && state.fleet.counts.total() == 0 => {
+            said(theme, width, theme.dim(), &format!("listing the instances of {whole}…"), &[])
+        }
+        Access::Ready if !state.fleet.query.text().trim().is_empty() && state.fleet.counts.total() > 0 => {
+            let query = state.fleet.query.text().trim();
+            let erase = state
+                .keymap
+                .key_of(crate::tui::action::Context::Search, Action::EraseLine)
+                .unwrap_or_default();
+            let clear = format!("{erase} in the search box clears it");
+            said(theme, width, Style::new(), &format!("nothing matches {query}"), &["", &clear])
+        }
+        Access::Ready => nothing(state, theme, width, &whole, &again()),
+    }
+}
+
+/// AWS gave no row: because there is none, or because it would not say.
+fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) -> Vec<Line<'static>> {
+    let lists: &Completeness = &state.fleet.completeness;
+    let who = state.place.who.as_ref().map_or("you", |who| &who.principal);
+    match (lists.agents.denied(), lists.machines.denied()) {
+        (Some(agents), Some(machines)) => {
+            let failure = Failure {
+                what: format!("cannot list the instances of {whole}: access denied"),
+                why: format!("{who} may call neither {agents} nor {machines}"),
+                next: format!(
+                    "ask for a statement that allows one of them: \
+                     {{\"Effect\":\"Allow\",\"Action\":[\"{agents}\",\"{machines}\"],\"Resource\":\"*\"}}"
+                ),
+                detail: None,
+            };
+            return told(theme, width, &failure, again);
+        }
+        (agents, machines) => {
+            let failed = lists.agents.failure().or(lists.machines.failure());
+            if let Some(failed) = failed {
+                let failure = Failure {
+                    what: format!("cannot list the instances of {whole}"),
+                    why: failed.to_owned(),
+                    next: again.to_owned(),
+                    detail: None,
+                };
+                return told(theme, width, &failure, "");
+            }
+            let what = format!("no instances in {whole}");
+            let asked = match (agents, machines) {
+                (Some(action), _) => format!("EC2 lists none there; {action} is denied to {who}"),
+                (_, Some(action)) => {
+                    format!("Systems Manager manages none there; {action} is denied to {who}")
+                }
+                _ => "Systems Manager manages none there, and EC2 has none".to_owned(),
+            };
+            let other = "another place: ssmtui --profile NAME --region REGION";
+            said(theme, width, Style::new(), &what, &[&asked, "", other, again])
+        }
+    }
+}
+
+fn said(theme: Theme, width: u16, style: Style, what: &str, more: &[&str]) -> Vec<Line<'static>> {
+    let cells = usize::from(width);
+    let head = wrap(what, cells).into_iter().map(|line| Line::styled(line, style));
+    let rest = more.iter().flat_map(|text| wrap(text, cells)).map(|line| Line::styled(line, theme.dim()));
+    head.chain(rest).map(Line::centered).map(|line| centre(line, cells)).collect()
+}
+
+/// `set_line` knows no alignment: the spaces are put in front here.
+fn centre(line: Line<'static>, cells: usize) -> Line<'static> {
+    let pad = cells.saturating_sub(line.width()) / 2;
+    let style = line.style;
+    let text: String = line.spans.iter().map(|span| &*span.content).collect();
+    Line::styled(format!("{}{text}", " ".repeat(pad)), style)
+}
+
+/// A failure in its three parts: what, why, next.
+pub(super) fn told(theme: Theme, width: u16, failure: &Failure, again: &str) -> Vec<Line<'static>> {
+    let cells = usize::from(width);
+    let mut lines: Vec<Line> =
+        wrap(&failure.what, cells).into_iter().map(|line| Line::styled(line, theme.alarm())).collect();
+    lines.push(Line::default());
+    for (name, text, style) in [
+        ("why", &failure.why, Style::new()),
+        ("next", &failure.next, Style::new().add_modifier(Modifier::BOLD)),
+    ] {
+        for (at, line) in wrap(text, cells.saturating_sub(6)).into_iter().enumerate() {
+            let name = if at == 0 { name } else { "" };
+            lines.push(Line::from(vec![
+                ratatui::text::Span::styled(format!("{name:<6}"), theme.dim()),
+                ratatui::text::Span::styled(line, style),
+            ]));
+        }
+    }
+    for text in failure.detail.iter().map(String::as_str).chain([again]).filter(|text| !text.is_empty()) {
+        lines.push(Line::styled(format!("      {text}"), theme.dim()));
+    }
+    lines
+}

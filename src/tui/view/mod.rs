@@ -1,0 +1,92 @@
+//! From the state to a frame. Changes nothing, reads no clock: what is drawn is drawn for the state's own `now`.
+
+mod details;
+mod empty;
+mod fleet;
+mod footer;
+mod header;
+mod pane;
+mod popup;
+mod theme;
+
+#[cfg(test)]
+mod tests;
+
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::Line,
+    widgets::{Block, BorderType, Clear, Widget},
+};
+
+pub use self::{popup::last_line as popup_lines, theme::Theme};
+use super::{layout, state::State};
+use crate::term::CursorShape;
+
+/// Draws the state.
+pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
+    let area = frame.area();
+    // The window may have changed since the last event; never draw outside of it.
+    let size = crate::term::Size { rows: area.height, cols: area.width };
+    if size != state.size || area.area() == 0 {
+        return;
+    }
+    let bands = layout::bands(size);
+    let buffer = frame.buffer_mut();
+    let mut cursor = match state.tabs.current() {
+        None => fleet::draw(state, theme, buffer),
+        Some(tab) => pane::draw(state, tab, theme, bands.body, buffer),
+    };
+    header::draw(state, theme, bands.header, buffer);
+    footer::draw(state, theme, bands.footer, buffer);
+    if state.popup.is_some() || state.leaving.is_some() {
+        cursor = popup::draw(state, theme, area, buffer);
+    }
+    footer::draw_following(state, theme, bands, buffer);
+    if let Some(at) = cursor.filter(|at| area.contains(*at)) {
+        frame.set_cursor_position(at);
+    }
+}
+
+/// What the cursor shall look like: as the session on the screen has it, else as the user's terminal does.
+pub fn cursor_shape(state: &State) -> CursorShape {
+    match state.tabs.current() {
+        Some(tab) if state.popup.is_none() && tab.is_live() => {
+            tab.terminal.cursor().map_or(CursorShape::Default, |cursor| cursor.shape)
+        }
+        _ => CursorShape::Default,
+    }
+}
+
+/// Draws lines from the top, cut at the edge.
+fn put_lines<'a>(lines: impl IntoIterator<Item = Line<'a>>, area: Rect, buffer: &mut Buffer) {
+    for (y, line) in (area.top()..area.bottom()).zip(lines) {
+        buffer.set_line(area.x, y, &line, area.width);
+    }
+}
+
+/// A framed box in the middle of an area, cleared, with a title; what is inside of it.
+fn boxed(title: &str, cells: u16, lines: u16, style: Style, area: Rect, buffer: &mut Buffer) -> Rect {
+    let width = (cells + 4).min(area.width);
+    let height = (lines + 2).min(area.height);
+    let place =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    box_at(title, place, style, buffer)
+}
+
+/// A framed box at a place, cleared, with a title; what is inside of it.
+fn box_at(title: &str, place: Rect, style: Style, buffer: &mut Buffer) -> Rect {
+    Clear.render(place, buffer);
+    let title = super::text::fit(title, usize::from(place.width).saturating_sub(6));
+    let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(style);
+    if !title.is_empty() {
+        block = block.title(format!(" {title} "));
+    }
+    let inner = block.inner(place);
+    block.render(place, buffer);
+    // A cell of air at each side, where there is room.
+    let air = u16::from(inner.width > 4);
+    Rect { x: inner.x + air, width: inner.width - 2 * air, ..inner }
+}

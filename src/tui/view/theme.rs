@@ -1,0 +1,121 @@
+//! What things look like. Colour never stands alone: every meaning has a glyph or a word too, so that the plain theme
+//! (`NO_COLOR`) loses nothing. Colours are the sixteen of the user's own terminal.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::{fleet::State, tui::state::tab::Dot};
+
+/// The styles of the app.
+#[derive(Clone, Copy, Debug)]
+pub struct Theme {
+    coloured: bool,
+}
+
+impl Theme {
+    /// With colours.
+    pub const COLOURED: Self = Self { coloured: true };
+    /// Without any.
+    pub const PLAIN: Self = Self { coloured: false };
+
+    fn colour(self, colour: Color) -> Style {
+        if self.coloured { Style::new().fg(colour) } else { Style::new() }
+    }
+
+    /// Text that matters less.
+    pub fn dim(self) -> Style {
+        if self.coloured {
+            Style::new().fg(Color::DarkGray)
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
+    }
+
+    /// Frames around things.
+    pub fn frame(self) -> Style {
+        self.dim()
+    }
+
+    /// What has the keys, and the program's name.
+    pub fn accent(self) -> Style {
+        self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    /// Headings.
+    pub fn heading(self) -> Style {
+        self.dim()
+    }
+
+    /// The row or line under the cursor.
+    pub fn selected(self) -> Style {
+        if self.coloured {
+            Style::new().bg(Color::Indexed(236)).add_modifier(Modifier::BOLD)
+        } else {
+            Style::new().add_modifier(Modifier::REVERSED)
+        }
+    }
+
+    /// Letters that matched.
+    pub fn matched(self) -> Style {
+        self.colour(Color::Yellow).add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    /// A key to press.
+    pub fn key(self) -> Style {
+        self.colour(Color::Cyan)
+    }
+
+    /// What is in order.
+    pub fn good(self) -> Style {
+        self.colour(Color::Green)
+    }
+
+    /// What deserves a look.
+    pub fn warning(self) -> Style {
+        self.colour(Color::Yellow)
+    }
+
+    /// What is wrong.
+    pub fn bad(self) -> Style {
+        self.colour(Color::Red)
+    }
+
+    /// The first line of what is wrong.
+    pub fn alarm(self) -> Style {
+        self.bad().add_modifier(Modifier::BOLD)
+    }
+
+    /// A line to copy.
+    pub fn command(self) -> Style {
+        self.colour(Color::Cyan)
+    }
+
+    /// A strip across a session.
+    pub fn strip(self, style: Style) -> Style {
+        style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
+    }
+
+    /// The tab on the screen, in the header.
+    pub fn current_tab(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED)
+    }
+
+    /// A state's word and glyph.
+    pub fn state(self, state: State) -> Style {
+        match state {
+            State::Ready | State::Online => self.good(),
+            State::NoChannel | State::NotConfigured | State::Impaired => self.bad(),
+            State::Lost | State::Starting => self.warning(),
+            State::Stopped | State::Gone | State::Unknown => self.dim(),
+        }
+    }
+
+    /// A tab's dot.
+    pub fn dot(self, dot: Dot) -> Style {
+        match dot {
+            Dot::Live => self.good(),
+            Dot::Starting | Dot::Unwell => self.warning(),
+            Dot::Attention => self.warning().add_modifier(Modifier::BOLD),
+            Dot::Ended => self.bad(),
+        }
+    }
+}
