@@ -4,17 +4,21 @@
 //! | --- | --- |
 //! | [`options`] | what a region is started with |
 //! | [`fault`] | `--fault SPEC`: what shall go wrong, parsed and checked |
+//! | [`region`] | start, address, credentials, shutdown |
+//! | `world` | the nodes, and what AWS would know of them at a given time; pure |
+//! | `api` | AWS's calls: who may come in, what is answered |
 //! | [`gateway`] | sessions and their sockets: tokens, relay, faults on the way |
 //! | `agent` | the agent of one session: protocol core, real shell |
-//! | [`region`] | start, address, credentials, shutdown |
 //!
 //! Must not know: `session::channel` (an end that shares the other end's state machine proves nothing), `aws`, `tui`.
 
 mod agent;
+mod api;
 pub mod fault;
 pub mod gateway;
 pub mod options;
 pub mod region;
+mod world;
 
 pub use fault::Fault;
 pub use options::Options;

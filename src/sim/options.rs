@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    gateway::{Farewell, GatewayOptions},
+};
+use crate::session::message::HeaderLength;
 
 /// The greatest number of synthetic nodes.
 pub const MAX_NODES: usize = 100_000;
@@ -31,14 +35,39 @@ pub struct Options {
     pub user: String,
     /// Which rights the caller has.
     pub rights: Rights,
+
     /// Whether the upgrade of a data channel must be signed.
     pub upgrade: Upgrade,
     /// Which canonical form of a `+` in the upgrade's query is taken.
     pub plus: Plus,
     /// How long the token of StartSession and ResumeSession is good.
     pub token_lifetime: Duration,
+    /// A session without data in either direction ends after this time.
+    pub idle_timeout: Duration,
+    /// A session ends after this time whatever happens in it; `None`: never.
+    pub max_duration: Option<Duration>,
+    /// How the socket of somebody with a bad token ends.
+    pub bad_token: Farewell,
+    /// The form in which the service tells the client that the session is over.
+    pub channel_closed: HeaderLength,
     /// The period of an agent's heartbeat, which moves LastPingDateTime.
     pub heartbeat: Duration,
+}
+
+impl Options {
+    /// What concerns the gateway.
+    pub(crate) fn gateway(&self) -> GatewayOptions {
+        GatewayOptions {
+            seed: self.seed,
+            unpaced: self.unpaced,
+            faults: self.faults.clone(),
+            token_lifetime: self.token_lifetime,
+            idle_timeout: self.idle_timeout,
+            max_duration: self.max_duration,
+            bad_token: self.bad_token,
+            channel_closed: self.channel_closed,
+        }
+    }
 }
 
 /// Whether the upgrade of a data channel must be signed (protocol 3.1; AWS announces that it will be enforced).
@@ -77,6 +106,7 @@ pub enum Rights {
 
 impl Default for Options {
     fn default() -> Options {
+        let gateway = GatewayOptions::default();
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             nodes: 0,
@@ -88,7 +118,11 @@ impl Default for Options {
             rights: Rights::default(),
             upgrade: Upgrade::default(),
             plus: Plus::default(),
-            token_lifetime: Duration::from_secs(60),
+            token_lifetime: gateway.token_lifetime,
+            idle_timeout: gateway.idle_timeout,
+            max_duration: gateway.max_duration,
+            bad_token: gateway.bad_token,
+            channel_closed: gateway.channel_closed,
             heartbeat: Duration::from_secs(300),
         }
     }

@@ -1,18 +1,35 @@
-//! A running region: its listener, its credentials, its end.
+//! A running region: its listener, its keys, its end.
 
-use std::io;
+use std::{convert::Infallible, fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::options::{MAX_NODES, Options};
+use super::{
+    api::Api,
+    gateway::Gateway,
+    options::{MAX_NODES, Options},
+};
 
-/// A running region. Dropping it without [`Region::shutdown`] leaves its tasks to the runtime.
+/// How many connections there may be at once; a further one waits.
+const MOST_CONNECTIONS: usize = 2048;
+/// How long a request's head may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How large it may be.
+const MOST_HEAD: usize = 64 * 1024;
+
+/// A running region. It ends with [`Region::shutdown`]; one that is only dropped takes no further connections.
 pub struct Region {
     endpoint: String,
     name: String,
-    access_key_id: String,
-    secret_access_key: String,
+    api: Arc<Api>,
+    gateway: Gateway,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -23,33 +40,16 @@ impl Region {
     /// # Errors
     /// An address that is not loopback, too many nodes, or whatever the system says about the address.
     pub async fn start(options: Options) -> io::Result<Region> {
-        if !options.listen.ip().is_loopback() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!(
-                    "cannot listen on {}: the region hands out shells of the user who runs it, so it takes loopback addresses only (127.0.0.1, [::1])",
-                    options.listen
-                ),
-            ));
-        }
-        if options.nodes > MAX_NODES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("cannot make {} nodes: at most {MAX_NODES}", options.nodes),
-            ));
-        }
+        check(&options)?;
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
+        let name = options.region.clone();
+        let gateway = Gateway::new(options.gateway());
+        let api = Arc::new(Api::new(options, address, gateway.clone(), Timestamp::now()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        Ok(Region {
-            endpoint: format!("http://{address}"),
-            name: options.region,
-            access_key_id: String::new(),
-            secret_access_key: String::new(),
-            stop,
-            tasks,
-        })
+        tasks.spawn(listen(listener, Arc::clone(&api), stop.clone(), tasks.clone()));
+        Ok(Region { endpoint: format!("http://{address}"), name, api, gateway, stop, tasks })
     }
 
     /// The URL that clients take as AWS_ENDPOINT_URL, without a slash at the end.
@@ -57,20 +57,109 @@ impl Region {
         &self.endpoint
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.api.address()
+    }
+
     /// The environment that points any AWS client at this region.
     pub fn environment(&self) -> [(&'static str, String); 4] {
+        let credentials = self.api.credentials();
         [
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_REGION", self.name.clone()),
-            ("AWS_ACCESS_KEY_ID", self.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", self.secret_access_key.clone()),
+            ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
         ]
+    }
+
+    /// The sessions and their sockets, for those who want to see or disturb them.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     /// Ends all sessions, their shells and the listener, and waits until they are gone.
     pub async fn shutdown(self) {
         self.stop.cancel();
+        self.gateway.shutdown().await;
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Region({} at {}, keys [redacted])", self.name, self.endpoint)
+    }
+}
+
+fn check(options: &Options) -> io::Result<()> {
+    let refuse = |text: String| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    if !options.listen.ip().is_loopback() {
+        return refuse(format!(
+            "cannot listen on {}: the region hands out shells of the user who runs it, so it takes loopback addresses only (127.0.0.1, [::1])",
+            options.listen
+        ));
+    }
+    if options.nodes > MAX_NODES {
+        return refuse(format!("cannot make {} nodes: at most {MAX_NODES}", options.nodes));
+    }
+    // What IAM allows in the name of a user, short enough for a session id of 96 characters.
+    let named = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if options.user.is_empty() || options.user.len() > 64 || !options.user.chars().all(named) {
+        return refuse(format!(
+            "`{}` cannot be a caller's name: 1 to 64 letters, digits and _+=,.@-",
+            options.user
+        ));
+    }
+    Ok(())
+}
+
+async fn listen(listener: TcpListener, api: Arc<Api>, stop: CancellationToken, tasks: TaskTracker) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let accepting = async {
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let (api, stop, of_upgrades) = (Arc::clone(&api), stop.clone(), tasks.clone());
+                    tasks.spawn(async move {
+                        stop.run_until_cancelled(serve(stream, api, of_upgrades)).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, say: others may end meanwhile.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    };
+    stop.run_until_cancelled(accepting).await;
+}
+
+async fn serve(stream: TcpStream, api: Arc<Api>, tasks: TaskTracker) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection stays slow");
+    }
+    let answer = service_fn(move |request| {
+        let (api, tasks) = (Arc::clone(&api), tasks.clone());
+        async move { Ok::<_, Infallible>(api.handle(request, &tasks).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "a connection ended");
     }
 }

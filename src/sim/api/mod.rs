@@ -1,0 +1,349 @@
+//! The region's HTTP side: who may come in, which operation is meant, what the answer is.
+//!
+//! ```text
+//!  request ─ Host, Origin ─ GET /v1/data-channel/… ──▶ [upgrade] ──▶ gateway
+//!                         └ POST / ─ operation ─ signature ─ faults ─ rights ─▶ [inventory] [session] [ec2] [sts]
+//! ```
+//!
+//! This file is the shell: it reads the clock and the body, and waits where a fault says so. The operations below are plain functions of
+//! a request and a time. Must not know: sockets, frames, shells.
+
+mod access;
+mod ec2;
+mod error;
+mod form;
+mod input;
+mod inventory;
+mod page;
+mod random;
+mod session;
+mod sigv4;
+mod sts;
+mod upgrade;
+mod xml;
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use self::{
+    error::{ApiError, Wire},
+    form::Form,
+    page::Tokens,
+    session::Book,
+    sigv4::{Expected, Signed},
+};
+use super::{fault::Fault, gateway::Gateway, options::Options, world::World};
+
+pub(crate) use sigv4::Credentials;
+
+/// The largest request there is any use for.
+const MAX_BODY: usize = 1024 * 1024;
+/// How long a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const TARGET: &str = "x-amz-target";
+
+/// Everything that the answers are made from.
+pub(crate) struct Api {
+    options: Options,
+    credentials: Credentials,
+    user_id: String,
+    world: World,
+    tokens: Tokens,
+    started: Timestamp,
+    /// Where it listens, which requests must name in their Host.
+    address: SocketAddr,
+    gateway: Gateway,
+    book: Mutex<Book>,
+    /// How many calls each fault of the list has seen.
+    calls: Mutex<Vec<u64>>,
+}
+
+/// What an operation is told beside its request.
+struct Context<'a> {
+    api: &'a Api,
+    request_id: &'a str,
+    now: Timestamp,
+}
+
+type Answer = Response<Full<Bytes>>;
+type JsonOperation = fn(&Context<'_>, &Map<String, Value>) -> Result<Value, ApiError>;
+type FormOperation = fn(&Context<'_>, &Form) -> Result<String, ApiError>;
+
+/// What a request asks for.
+enum Operation {
+    Json(JsonOperation),
+    Form(FormOperation, Form),
+}
+
+/// What is known of a request before it is let in.
+struct Call {
+    wire: Wire,
+    /// As policies name it: `ssm:StartSession`.
+    action: String,
+    service: &'static str,
+    operation: Operation,
+}
+
+impl Api {
+    /// The API of a new region with new keys. `address` is where it listens.
+    pub(crate) fn new(options: Options, address: SocketAddr, gateway: Gateway, started: Timestamp) -> Api {
+        Api {
+            credentials: Credentials {
+                access_key_id: random::access_key_id(),
+                secret_access_key: random::secret_access_key(),
+            },
+            user_id: random::user_id(),
+            tokens: Tokens::new(random::bytes()),
+            world: World::new(options.nodes, options.seed, options.heartbeat, started),
+            calls: Mutex::new(vec![0; options.faults.len()]),
+            book: Mutex::default(),
+            options,
+            gateway,
+            started,
+            address,
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The keys that a client must have.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Answers one request.
+    pub(crate) async fn handle(
+        self: Arc<Api>,
+        mut request: Request<Incoming>,
+        tasks: &TaskTracker,
+    ) -> Answer {
+        let request_id = Uuid::new_v4().to_string();
+        if let Err(why) = self.from_a_program(&request) {
+            return plain(StatusCode::FORBIDDEN, why);
+        }
+        if request.method() == Method::GET && request.uri().path().starts_with(upgrade::PATH) {
+            return match self.admit(&request, &request_id, Timestamp::now()) {
+                Err(refusal) => refusal,
+                Ok(admitted) => {
+                    let upgrade = hyper::upgrade::on(&mut request);
+                    let gateway = self.gateway.clone();
+                    tasks.spawn(async move {
+                        match upgrade.await {
+                            Ok(io) => gateway.accept(&admitted.id, TokioIo::new(io)).await,
+                            Err(error) => tracing::debug!(%error, "a client left during the upgrade"),
+                        }
+                    });
+                    admitted.answer
+                }
+            };
+        }
+        if request.method() != Method::POST || request.uri().path() != "/" {
+            // What AWS says to a stray visitor.
+            return finish(
+                StatusCode::NOT_FOUND,
+                "text/xml",
+                "<UnknownOperationException/>\n".to_owned(),
+                &request_id,
+            );
+        }
+        let (head, body) = request.into_parts();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(_)) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "a request may have 1 MiB\n"),
+            Err(_) => {
+                return plain(StatusCode::REQUEST_TIMEOUT, "the request's body did not come within 30 s\n");
+            }
+        };
+        let (wire, result) = match Call::read(&head, &body) {
+            Err((wire, error)) => (wire, Err(error)),
+            Ok(call) => (call.wire, self.answer(&head, &body, call, &request_id).await),
+        };
+        tracing::debug!(
+            request_id,
+            refused = result.as_ref().err().map(|error| error.code),
+            "api call answered"
+        );
+        match (wire, result) {
+            (Wire::Json, Ok(body)) => finish(StatusCode::OK, "application/x-amz-json-1.1", body, &request_id),
+            (_, Ok(body)) => finish(StatusCode::OK, "text/xml;charset=UTF-8", body, &request_id),
+            (wire, Err(error)) => {
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+                let kind =
+                    if wire == Wire::Json { "application/x-amz-json-1.1" } else { "text/xml;charset=UTF-8" };
+                finish(status, kind, error.body(wire, &request_id), &request_id)
+            }
+        }
+    }
+
+    /// Refuses what a page in a browser could have sent: such a request has an Origin, or, by a name that resolves to this
+    /// machine, another Host.
+    fn from_a_program<B>(&self, request: &Request<B>) -> Result<(), &'static str> {
+        if request.headers().contains_key(header::ORIGIN) {
+            return Err("requests from web pages are refused\n");
+        }
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        let ours = host.and_then(|host| host.rsplit_once(':')).is_some_and(|(name, port)| {
+            ["127.0.0.1", "localhost", "[::1]"].contains(&name) && port == self.address.port().to_string()
+        });
+        if ours && hosts.next().is_none() {
+            Ok(())
+        } else {
+            Err("the Host of this request is not this region\n")
+        }
+    }
+
+    async fn answer(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+        call: Call,
+        request_id: &str,
+    ) -> Result<String, ApiError> {
+        self.verify(head, body, &call, Timestamp::now())?;
+        if let Some(by) = self.slowness(&call.action) {
+            tokio::time::sleep(by).await;
+        }
+        let now = Timestamp::now();
+        if self.expired(now) {
+            return Err(ApiError::expired(call.wire));
+        }
+        if self.throttles(&call.action) {
+            return Err(ApiError::throttled(call.wire));
+        }
+        let context = Context { api: self, request_id, now };
+        match call.operation {
+            Operation::Json(operation) => Ok(operation(&context, &input::object(body)?)?.to_string()),
+            Operation::Form(operation, form) => operation(&context, &form),
+        }
+    }
+
+    fn verify(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        let own = self.options.region.as_str();
+        // STS has a global endpoint too, signed for us-east-1.
+        let regions: &[&str] = if call.service == "sts" { &[own, "us-east-1"] } else { &[own] };
+        let expected = Expected { service: call.service, regions, plus: self.options.plus };
+        let signed = Signed {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body,
+        };
+        sigv4::verify(&signed, &expected, &self.credentials, now)
+            .map_err(|refusal| ApiError::refusal(call.wire, refusal))
+    }
+
+    fn slowness(&self, action: &str) -> Option<Duration> {
+        self.options.faults.iter().find_map(|fault| match fault {
+            Fault::Slow { action: pattern, by } if pattern.matches(action) => Some(*by),
+            _ => None,
+        })
+    }
+
+    fn expired(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.started);
+        self.options.faults.iter().any(|fault| match fault {
+            Fault::Expired(after) => SignedDuration::try_from(*after).is_ok_and(|after| age >= after),
+            _ => false,
+        })
+    }
+
+    fn throttles(&self, action: &str) -> bool {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refuse = false;
+        for (fault, calls) in self.options.faults.iter().zip(calls.iter_mut()) {
+            if let Fault::Throttle { action: pattern, share } = fault
+                && pattern.matches(action)
+            {
+                let due = |calls: u64| (calls as f64 * share.as_f64()).ceil();
+                refuse |= due(*calls + 1) > due(*calls);
+                *calls += 1;
+            }
+        }
+        refuse
+    }
+}
+
+impl Call {
+    fn read(head: &http::request::Parts, body: &[u8]) -> Result<Call, (Wire, ApiError)> {
+        if let Some(target) = head.headers.get(TARGET) {
+            let target = target.to_str().unwrap_or_default();
+            let unknown = || (Wire::Json, ApiError::unknown_operation(Wire::Json, target, ""));
+            let name = target.strip_prefix("AmazonSSM.").ok_or_else(unknown)?;
+            let operation: JsonOperation = match name {
+                "DescribeInstanceInformation" => inventory::describe_instance_information,
+                "DescribeInstanceProperties" => inventory::describe_instance_properties,
+                "GetConnectionStatus" => inventory::get_connection_status,
+                "StartSession" => session::start_session,
+                "ResumeSession" => session::resume_session,
+                "TerminateSession" => session::terminate_session,
+                "DescribeSessions" => session::describe_sessions,
+                _ => return Err(unknown()),
+            };
+            let action = format!("ssm:{name}");
+            return Ok(Call {
+                wire: Wire::Json,
+                action,
+                service: "ssm",
+                operation: Operation::Json(operation),
+            });
+        }
+        let form = Form::parse(body);
+        let name = form.get("Action").unwrap_or_default().to_owned();
+        let version = form.get("Version").unwrap_or_default();
+        let (wire, service) = if version == ec2::VERSION { (Wire::Ec2, "ec2") } else { (Wire::Query, "sts") };
+        let operation: FormOperation = match (service, name.as_str()) {
+            ("ec2", "DescribeInstances") => ec2::describe_instances,
+            ("ec2", "DescribeRegions") => ec2::describe_regions,
+            ("sts", "GetCallerIdentity") if version == sts::VERSION => sts::get_caller_identity,
+            _ => return Err((wire, ApiError::unknown_operation(wire, &name, version))),
+        };
+        Ok(Call {
+            wire,
+            action: format!("{service}:{name}"),
+            service,
+            operation: Operation::Form(operation, form),
+        })
+    }
+}
+
+fn finish(status: StatusCode, kind: &'static str, body: String, request_id: &str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    if let Ok(id) = request_id.parse() {
+        answer.headers_mut().insert("x-amzn-requestid", id);
+    }
+    answer
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *answer.status_mut() = status;
+    answer
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! Systems Manager's calls about sessions: StartSession, ResumeSession, TerminateSession, DescribeSessions.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::PoisonError,
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::{
+    Api, Context,
+    error::{ApiError, Wire},
+    input::{Input, Text},
+    inventory::{seconds, target_node},
+    random,
+};
+use crate::sim::{
+    gateway::{NewSession, Platform, SessionState, SessionStatus},
+    world::{Node, PlatformKind, Tier},
+};
+
+/// The document of a plain shell, which is also meant when none is named.
+const SHELL: &str = "SSM-SessionManagerRunShell";
+/// AWS's own session documents of other kinds.
+const OTHER_KINDS: [&str; 7] = [
+    "AWS-StartInteractiveCommand",
+    "AWS-StartNonInteractiveCommand",
+    "AWS-StartPortForwardingSession",
+    "AWS-StartPortForwardingSessionToRemoteHost",
+    "AWS-StartPortForwardingSessionToSocket",
+    "AWS-StartSSHSession",
+    "AWS-PasswordReset",
+];
+/// How many sessions may live at once; each is a process of this machine.
+const MOST_ALIVE: usize = 500;
+/// How many are remembered, the living among them.
+const MOST_REMEMBERED: usize = 1000;
+
+const ID: Text = Text { required: true, min: 1, max: 96, pattern: None, one_of: &[] };
+const STATES: [&str; 6] = ["Connected", "Connecting", "Disconnected", "Terminated", "Terminating", "Failed"];
+const FILTER_KEYS: [&str; 7] =
+    ["InvokedAfter", "InvokedBefore", "Target", "Owner", "Status", "SessionId", "AccessType"];
+
+/// The sessions that this region has started, beside what the gateway knows of them.
+#[derive(Default)]
+pub(super) struct Book {
+    /// Newest last.
+    records: VecDeque<Record>,
+    by_id: HashMap<String, u64>,
+    started: u64,
+}
+
+#[derive(Clone)]
+struct Record {
+    number: u64,
+    id: String,
+    document: String,
+    reason: Option<String>,
+    /// The cell-number of the newest stream URL.
+    cell: String,
+}
+
+impl Book {
+    fn add(&mut self, mut record: Record) {
+        self.started += 1;
+        record.number = self.started;
+        self.by_id.insert(record.id.clone(), record.number);
+        self.records.push_back(record);
+    }
+
+    fn find(&mut self, id: &str) -> Option<&mut Record> {
+        let number = *self.by_id.get(id)?;
+        let at = self.records.binary_search_by_key(&number, |record| record.number).ok()?;
+        self.records.get_mut(at)
+    }
+
+    fn forget(&mut self, gone: impl Fn(&Record) -> bool) {
+        self.records.retain(|record| !gone(record));
+        let records = &self.records;
+        self.by_id.retain(|_, number| records.binary_search_by_key(number, |record| record.number).is_ok());
+    }
+}
+
+impl Api {
+    /// Whether a stream URL is the newest one of a session.
+    pub(super) fn is_newest_cell(&self, id: &str, cell: &str) -> bool {
+        self.book().find(id).is_some_and(|record| record.cell == cell)
+    }
+
+    fn book(&self) -> std::sync::MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ticket(&self, id: &str, token: &str, cell: &str) -> Value {
+        // The id stands in a path: what URLs reserve is encoded, the rest (`@`, `=`, `+`) is sent as it is.
+        let path: String = id
+            .chars()
+            .map(|c| if "%?#/ ".contains(c) { format!("%{:02X}", c as u32) } else { c.into() })
+            .collect();
+        let url =
+            format!("ws://{}/v1/data-channel/{path}?role=publish_subscribe&cell-number={cell}", self.address);
+        json!({ "SessionId": id, "TokenValue": token, "StreamUrl": url })
+    }
+}
+
+/// StartSession.
+pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>) -> Result<Value, ApiError> {
+    let mut input = Input::new(request);
+    let target = input.text("Target", Text { required: true, min: 1, max: 400, ..Text::default() })?;
+    let name = Text { pattern: Some((r"^[a-zA-Z0-9_\-.:/]{3,128}$", is_document)), ..Text::default() };
+    let document = input.text("DocumentName", name)?;
+    let reason = input.text("Reason", Text { min: 1, max: 256, ..Text::default() })?;
+    let parameters = input.lists_by_name("Parameters", 65_535)?;
+    input.done()?;
+    let (api, target) = (context.api, target.unwrap_or_default());
+    // An ARN names a document, too.
+    let document = document.map(|name| name.rsplit_once(":document/").map_or(name, |(_, name)| name));
+    let node = target_node(&api.world, target);
+    api.permit_session(target, node, document)?;
+    check_document(document, &parameters)?;
+    let connected = node.filter(|node| api.world.registration(node, context.now).is_some());
+    if connected.is_some() && target.starts_with("mi-") && api.world.tier == Tier::Standard {
+        let text = "Enable advanced-instances tier to use Session Manager with your on-premises instances";
+        return Err(ApiError::common("BadRequest", text));
+    }
+    let Some(node) = connected.filter(|node| api.world.connected(node, context.now)) else {
+        return Err(ApiError::modelled("TargetNotConnected", format!("{target} is not connected.")));
+    };
+    let record = Record {
+        number: 0,
+        id: random::session_id(&api.options.user),
+        document: document.unwrap_or(SHELL).to_owned(),
+        reason: reason.map(str::to_owned),
+        cell: random::cell(),
+    };
+    make_room(api)?;
+    let token = api.gateway.start(new_session(&record.id, node));
+    let ticket = api.ticket(&record.id, &token, &record.cell);
+    api.book().add(record);
+    Ok(ticket)
+}
+
+fn new_session(id: &str, node: &Node) -> NewSession {
+    NewSession {
+        id: id.to_owned(),
+        target: node.managed_id().to_owned(),
+        name: node.name.to_string(),
+        platform: match node.platform.kind {
+            PlatformKind::Linux => Platform::Linux,
+            PlatformKind::Windows => Platform::Windows,
+            PlatformKind::MacOS => Platform::MacOs,
+        },
+        agent_version: node.agent.as_ref().map(|agent| agent.version.to_string()).unwrap_or_default(),
+        shell: None,
+        // Plain shells without encryption have none (protocol 5.1).
+        handshake: false,
+    }
+}
+
+/// Forgets the oldest ended sessions; refuses a new one where too many live.
+fn make_room(api: &Api) -> Result<(), ApiError> {
+    let mut book = api.book();
+    let over = |record: &Record| api.gateway.status(&record.id).is_none_or(|status| status.state.is_over());
+    let alive = book.records.iter().filter(|record| !over(record)).count();
+    if alive >= MOST_ALIVE {
+        return Err(ApiError::throttled(Wire::Json));
+    }
+    if book.records.len() >= MOST_REMEMBERED {
+        let newest = book.started - (MOST_REMEMBERED / 2) as u64;
+        book.forget(|record| record.number <= newest && over(record));
+    }
+    Ok(())
+}
+
+fn is_document(name: &str) -> bool {
+    (3..=128).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte))
+}
+
+fn check_document(document: Option<&str>, parameters: &[(&str, Vec<&str>)]) -> Result<(), ApiError> {
+    match document {
+        None | Some(SHELL) => {}
+        Some(other) if OTHER_KINDS.contains(&other) => {
+            let text = format!(
+                "Document with name {other} is not supported here: this simulated region opens shells only."
+            );
+            return Err(ApiError::modelled("InvalidDocument", text));
+        }
+        Some(unknown) => {
+            let text = format!("Document with name {unknown} does not exist.");
+            return Err(ApiError::modelled("InvalidDocument", text));
+        }
+    }
+    match parameters.first() {
+        None => Ok(()),
+        Some((name, _)) => {
+            let text =
+                format!("Parameter \"{name}\" is not defined in document {}.", document.unwrap_or(SHELL));
+            Err(ApiError::modelled("InvalidParameters", text))
+        }
+    }
+}
+
+/// ResumeSession: a new token and a new cell.
+pub(super) fn resume_session(context: &Context<'_>, request: &Map<String, Value>) -> Result<Value, ApiError> {
+    let (api, id) = (context.api, session_id(request)?);
+    api.permit(Wire::Json, "ssm:ResumeSession", Some(&api.session_arn(id)))?;
+    let gone =
+        || ApiError::modelled("DoesNotExistException", format!("Session {id} does not exist or has ended."));
+    let token = api.gateway.resume(id).ok_or_else(gone)?;
+    let cell = random::cell();
+    api.book().find(id).ok_or_else(gone)?.cell.clone_from(&cell);
+    Ok(api.ticket(id, &token, &cell))
+}
+
+/// TerminateSession: of an unknown or ended session, too, since AWS's answers so.
+pub(super) fn terminate_session(
+    context: &Context<'_>,
+    request: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let (api, id) = (context.api, session_id(request)?);
+    api.permit(Wire::Json, "ssm:TerminateSession", Some(&api.session_arn(id)))?;
+    api.gateway.terminate(id);
+    Ok(json!({ "SessionId": id }))
+}
+
+fn session_id(request: &Map<String, Value>) -> Result<&str, ApiError> {
+    let mut input = Input::new(request);
+    let id = input.text("SessionId", ID)?;
+    input.done()?;
+    Ok(id.unwrap_or_default())
+}
+
+/// DescribeSessions: the newest first.
+pub(super) fn describe_sessions(
+    context: &Context<'_>,
+    request: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let api = context.api;
+    let mut input = Input::new(request);
+    let state =
+        input.text("State", Text { required: true, one_of: &["Active", "History"], ..Text::default() })?;
+    let size = input.number("MaxResults", 1, 200)?.unwrap_or(50);
+    let token = input.text("NextToken", Text::default())?;
+    let limits = if input.has("Filters") { (1, 6) } else { (0, 6) };
+    let filters = input.structures("Filters", limits, |input| {
+        let key = input.text("key", Text { required: true, one_of: &FILTER_KEYS, ..Text::default() })?;
+        let value = input.text("value", Text { required: true, min: 1, max: 400, ..Text::default() })?;
+        Ok((key.unwrap_or_default(), value.unwrap_or_default()))
+    })?;
+    input.done()?;
+    api.permit(Wire::Json, "ssm:DescribeSessions", Some(&api.service_arn("ssm")))?;
+    for (key, value) in &filters {
+        check_filter(key, value)?;
+    }
+    let history = state == Some("History");
+    let question = format!("DescribeSessions\n{history}\n{filters:?}");
+    let before = match token.filter(|token| !token.is_empty()) {
+        None => u64::MAX,
+        Some(token) => (api.tokens.open(&question, token))
+            .ok_or_else(|| ApiError::modelled("InvalidNextToken", "The specified token is not valid."))?,
+    };
+    let owner = api.caller_arn();
+    let records: Vec<Record> =
+        api.book().records.iter().filter(|record| record.number < before).cloned().collect();
+    let mut matching = records.into_iter().rev().filter_map(|record| {
+        let status = api.gateway.status(&record.id)?;
+        let wanted = status.state.is_over() == history
+            && filters.iter().all(|(key, value)| matches(key, value, &record, &status, &owner));
+        wanted.then(|| (record.number, show(&record, &status, &owner)))
+    });
+    let mut sessions = Vec::new();
+    let mut last = 0;
+    while sessions.len() as u64 != size
+        && let Some((number, session)) = matching.next()
+    {
+        last = number;
+        sessions.push(session);
+    }
+    let mut answer = Map::new();
+    if matching.next().is_some() {
+        answer.insert("NextToken".to_owned(), Value::String(api.tokens.seal(&question, last)));
+    }
+    answer.insert("Sessions".to_owned(), Value::Array(sessions));
+    Ok(Value::Object(answer))
+}
+
+fn check_filter(key: &str, value: &str) -> Result<(), ApiError> {
+    let well_formed = match key {
+        "InvokedAfter" | "InvokedBefore" => value.parse::<Timestamp>().is_ok(),
+        "Status" => STATES.contains(&value),
+        "AccessType" => ["Standard", "JustInTime"].contains(&value),
+        _ => true,
+    };
+    if well_formed {
+        return Ok(());
+    }
+    Err(ApiError::common("ValidationException", format!("Value '{value}' is not valid for filter {key}.")))
+}
+
+fn matches(key: &str, value: &str, record: &Record, status: &SessionStatus, owner: &str) -> bool {
+    match key {
+        "InvokedAfter" => value.parse::<Timestamp>().is_ok_and(|time| status.started >= time),
+        "InvokedBefore" => value.parse::<Timestamp>().is_ok_and(|time| status.started < time),
+        "Target" => status.target == value,
+        "Owner" => owner == value,
+        "Status" => status.state.as_str() == value,
+        "SessionId" => record.id == value,
+        "AccessType" => value == "Standard",
+        _ => false,
+    }
+}
+
+fn show(record: &Record, status: &SessionStatus, owner: &str) -> Value {
+    let mut session = Map::new();
+    let mut put = |name: &str, value: Value| drop(session.insert(name.to_owned(), value));
+    put("SessionId", json!(record.id));
+    put("Target", json!(status.target));
+    put("Status", json!(status.state.as_str()));
+    put("StartDate", seconds(status.started));
+    if let Some(ended) = status.ended {
+        put("EndDate", seconds(ended));
+    }
+    put("DocumentName", json!(record.document));
+    put("Owner", json!(owner));
+    if let Some(reason) = &record.reason {
+        put("Reason", json!(reason));
+    }
+    if status.state == SessionState::Failed && !status.output.is_empty() {
+        put("Details", json!(status.output.chars().take(1024).collect::<String>()));
+    }
+    put("OutputUrl", json!({}));
+    put("AccessType", json!("Standard"));
+    Value::Object(session)
+}

@@ -1,0 +1,7 @@
+//! The region as a program sees it: raw HTTP, signed here by hand; and the real SDK.
+
+mod call;
+mod door;
+mod lists;
+mod sdk;
+mod sessions;

@@ -1,0 +1,246 @@
+//! Sessions: started, resumed, ended and listed by calls; their data channels opened by hand.
+
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use super::call::{Caller, Reply, read_reply};
+use crate::sim::{
+    Options,
+    options::{Plus, Upgrade},
+};
+
+async fn id_of(caller: &Caller, name: &str) -> String {
+    let reply = caller
+        .ec2(&format!("Action=DescribeInstances&Filter.1.Name=tag%3AName&Filter.1.Value.1={name}"))
+        .await;
+    reply.body.split_once("<instanceId>").unwrap().1.split_once('<').unwrap().0.to_owned()
+}
+
+async fn start(caller: &Caller) -> Value {
+    let target = id_of(caller, "web-1").await;
+    let reply = caller.ssm("StartSession", json!({"Target": target, "Reason": "a test"})).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()
+}
+
+/// Asks for the upgrade of a stream URL, signed or not, and returns what is answered.
+async fn knock(caller: &Caller, stream_url: &str, signed: bool) -> Reply {
+    let address = caller.region.address();
+    let target = stream_url.strip_prefix(&format!("ws://{address}")).unwrap();
+    let (path, query) = target.split_once('?').unwrap();
+    let host = address.to_string();
+    let mut headers = vec![("host", host.as_str()), ("x-amz-date", &caller.date)];
+    let authorization = caller.sign("GET", path, query, "ssmmessages", &headers, "");
+    if signed {
+        headers.push(("authorization", &authorization));
+    }
+    let mut text = format!("GET {target} HTTP/1.1\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    read_reply(&mut stream).await
+}
+
+#[tokio::test]
+async fn a_session_is_started_resumed_listed_and_ended() {
+    let caller = Caller::of(Options { user: "alice@example.com".into(), ..Options::default() }).await;
+    let ticket = start(&caller).await;
+    let id = ticket["SessionId"].as_str().unwrap();
+    assert!(id.starts_with("alice@example.com-"), "{id}");
+    let url = ticket["StreamUrl"].as_str().unwrap();
+    assert!(
+        url.contains("/v1/data-channel/alice@example.com-")
+            && url.contains("?role=publish_subscribe&cell-number="),
+        "{url}"
+    );
+
+    let active = caller.ssm("DescribeSessions", json!({"State": "Active"})).await.json();
+    let session = &active["Sessions"][0];
+    assert_eq!(session["SessionId"], *id);
+    assert_eq!(session["Status"], "Connecting");
+    assert_eq!(session["Reason"], "a test");
+    assert_eq!(session["Owner"], "arn:aws:iam::123456789012:user/alice@example.com");
+
+    let resumed = caller.ssm("ResumeSession", json!({"SessionId": id})).await.json();
+    assert_ne!(resumed["TokenValue"], ticket["TokenValue"]);
+    assert_ne!(resumed["StreamUrl"], ticket["StreamUrl"]);
+    assert!(knock(&caller, url, true).await.error().contains("not its newest stream URL"));
+    let reply = knock(&caller, resumed["StreamUrl"].as_str().unwrap(), true).await;
+    assert_eq!(reply.status, 101, "{reply:?}");
+    assert_eq!(reply.headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+
+    let ended = caller.ssm("TerminateSession", json!({"SessionId": id})).await.json();
+    assert_eq!(ended, json!({"SessionId": id}));
+    let history = loop {
+        let history = caller.ssm("DescribeSessions", json!({"State": "History"})).await.json();
+        if history["Sessions"][0].is_object() {
+            break history;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(history["Sessions"][0]["Status"], "Terminated");
+    assert!(history["Sessions"][0]["EndDate"].is_number());
+    assert!(
+        caller
+            .ssm("ResumeSession", json!({"SessionId": id}))
+            .await
+            .error()
+            .starts_with("400 DoesNotExistException")
+    );
+    let nobody = caller.ssm("TerminateSession", json!({"SessionId": "nobody-0"})).await;
+    assert_eq!(nobody.json(), json!({"SessionId": "nobody-0"}));
+    caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_pages_newest_first() {
+    let caller = Caller::of(Options::default()).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(start(&caller).await["SessionId"].clone());
+    }
+    ids.reverse();
+    let mut seen = Vec::new();
+    let mut token = Value::Null;
+    loop {
+        let request = json!({"State": "Active", "MaxResults": 2, "NextToken": token});
+        let page = caller.ssm("DescribeSessions", request).await.json();
+        seen.extend(page["Sessions"].as_array().unwrap().iter().map(|session| session["SessionId"].clone()));
+        // One that is started meanwhile does not shift the pages.
+        start(&caller).await;
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+    let filter =
+        |key: &str, value: &Value| json!({"State": "Active", "Filters": [{"key": key, "value": value}]});
+    let one = caller.ssm("DescribeSessions", filter("SessionId", &ids[2])).await.json();
+    assert_eq!(one["Sessions"].as_array().unwrap().len(), 1);
+    let none =
+        caller.ssm("DescribeSessions", filter("InvokedBefore", &json!("2020-01-01T00:00:00Z"))).await.json();
+    assert_eq!(none, json!({"Sessions": []}));
+    assert!(
+        caller
+            .ssm("DescribeSessions", json!({"State": "Old"}))
+            .await
+            .error()
+            .ends_with("Member must satisfy enum value set: [Active, History]")
+    );
+    caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn peers_c39_who_cannot_be_connected_is_refused_with_awss_bare_words() {
+    let caller = Caller::of(Options::default()).await;
+    for name in ["idle-1", "lost-1", "bare-1", "etl-1", "vault-2", "legacy-1", "api-7", "spot-4"] {
+        let target = id_of(&caller, name).await;
+        let refusal = caller.ssm("StartSession", json!({"Target": target})).await.error();
+        assert_eq!(refusal, format!("400 TargetNotConnected: {target} is not connected."), "{name}");
+    }
+    for target in ["i-0123456789abcdef0", "nonsense", "mi-77a0b1c2d3e4f5061x"] {
+        let refusal = caller.ssm("StartSession", json!({"Target": target})).await.error();
+        assert_eq!(refusal, format!("400 TargetNotConnected: {target} is not connected."));
+    }
+    caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_refusal_of_a_start_has_its_own_words() {
+    let caller = Caller::of(Options::default()).await;
+    let web = id_of(&caller, "web-1").await;
+    let pay = id_of(&caller, "pay-1").await;
+    let checked = id_of(&caller, "pay-2").await;
+    let user = "User: arn:aws:iam::123456789012:user/demo is not authorized to perform: ssm:StartSession on resource:";
+    let tail = "because no identity-based policy allows the ssm:StartSession action";
+    for (request, error) in [
+        (
+            json!({"Target": "mi-0f3a81c2d4e5b6a70"}),
+            "400 BadRequest: Enable advanced-instances tier to use Session Manager with your on-premises instances".to_owned(),
+        ),
+        (
+            json!({"Target": pay}),
+            format!("400 AccessDeniedException: {user} arn:aws:ec2:eu-west-1:123456789012:instance/{pay} {tail}"),
+        ),
+        (
+            json!({"Target": checked}),
+            format!("400 AccessDeniedException: {user} arn:aws:ssm:eu-west-1:123456789012:document/SSM-SessionManagerRunShell {tail}"),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "MyShell"}),
+            "400 InvalidDocument: Document with name MyShell does not exist.".to_owned(),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "AWS-StartSSHSession"}),
+            "400 InvalidDocument: Document with name AWS-StartSSHSession is not supported here: this simulated region opens shells only."
+                .to_owned(),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "a b"}),
+            "400 ValidationException: 1 validation error detected: Value 'a b' at 'documentName' failed to satisfy constraint: Member must \
+             satisfy regular expression pattern: ^[a-zA-Z0-9_\\-.:/]{3,128}$"
+                .to_owned(),
+        ),
+        (
+            json!({"Target": web, "Reason": "x".repeat(257)}),
+            format!(
+                "400 ValidationException: 1 validation error detected: Value '{}' at 'reason' failed to satisfy constraint: Member must have \
+                 length less than or equal to 256",
+                "x".repeat(257)
+            ),
+        ),
+        (
+            json!({}),
+            "400 ValidationException: 1 validation error detected: Value null at 'target' failed to satisfy constraint: Member must not be null"
+                .to_owned(),
+        ),
+        (json!({"Target": 5}), "400 SerializationException: NUMBER_VALUE cannot be converted to String".to_owned()),
+    ] {
+        assert_eq!(caller.ssm("StartSession", request.clone()).await.error(), error, "{request}");
+    }
+    let named = json!({"Target": checked, "DocumentName": "SSM-SessionManagerRunShell"});
+    assert_eq!(caller.ssm("StartSession", named).await.status, 200);
+    let arn = "arn:aws:ssm:eu-west-1:123456789012:document/SSM-SessionManagerRunShell";
+    assert_eq!(caller.ssm("StartSession", json!({"Target": web, "DocumentName": arn})).await.status, 200);
+    caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_upgrade_must_be_signed_unless_the_region_was_told_otherwise() {
+    let caller = Caller::of(Options::default()).await;
+    let ticket = start(&caller).await;
+    let url = ticket["StreamUrl"].as_str().unwrap();
+    let refusal = knock(&caller, url, false).await.error();
+    assert_eq!(refusal, "403 MissingAuthenticationTokenException: Request is missing Authentication Token");
+    assert_eq!(knock(&caller, url, true).await.status, 101);
+    let stranger = url.replace("demo-", "eve-");
+    assert!(knock(&caller, &stranger, true).await.error().contains("no such session"));
+    caller.region.shutdown().await;
+
+    let lenient = Options { upgrade: Upgrade::AcceptUnsigned, ..Options::default() };
+    let mut caller = Caller::of(lenient).await;
+    let ticket = start(&caller).await;
+    let url = ticket["StreamUrl"].as_str().unwrap();
+    assert_eq!(knock(&caller, url, false).await.status, 101);
+    caller.credentials.secret_access_key = "wrong".into();
+    assert!(knock(&caller, url, true).await.error().starts_with("403 InvalidSignatureException"));
+    caller.region.shutdown().await;
+
+    // Signed as Go signs, in a region that wants a `+` to be one.
+    let literal = Options { plus: Plus::Literal, ..Options::default() };
+    let caller = Caller::of(literal).await;
+    loop {
+        let ticket = start(&caller).await;
+        let url = ticket["StreamUrl"].as_str().unwrap();
+        let expected = if url.contains('+') { 403 } else { 101 };
+        assert_eq!(knock(&caller, url, true).await.status, expected, "{url}");
+        if expected == 403 {
+            break;
+        }
+    }
+    caller.region.shutdown().await;
+}
