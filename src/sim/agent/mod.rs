@@ -76,6 +76,8 @@ pub(super) struct Setup {
     pub(super) agent_version: String,
     pub(super) handshake: bool,
     pub(super) unpaced: bool,
+    /// From the start, or the end of the handshake, until the terminal is up.
+    pub(super) shell_delay: Duration,
     pub(super) node: Node,
 }
 
@@ -122,20 +124,23 @@ pub(super) async fn run<U: Uplink>(
     // Dropped when the session is over, which kills what runs in it.
     let mut shell: Option<Shell> = None;
     let (mut keyboard, mut screen) = (None, None);
-    if !setup.handshake {
-        match start_shell(&setup, &mut core).await {
-            Ok((started, Streams { input, output })) => {
-                (shell, keyboard, screen) = (Some(started), Some(input), Some(output));
-            }
-            Err(ending) => return ending,
-        }
-    }
     let mut cutter = Cutter::default();
     // Taken from the channel, not yet by the terminal: until then nothing more is taken.
     let mut input = VecDeque::new();
     let mut unsent: Option<Bytes> = None;
     let mut draining: Option<Draining> = None;
+    let mut start_at = (!setup.handshake).then(|| Instant::now() + setup.shell_delay);
     loop {
+        if start_at.is_some_and(|at| at <= Instant::now()) {
+            start_at = None;
+            match Shell::start(&setup.node, setup.unpaced) {
+                Ok((started, Streams { input, output })) => {
+                    core.set_handler_ready(true);
+                    (shell, keyboard, screen) = (Some(started), Some(input), Some(output));
+                }
+                Err(error) => return cannot_start(&error, setup.unpaced).await,
+            }
+        }
         while let Some(event) = core.poll_event() {
             match event {
                 Event::Input(bytes) => input.push_back(bytes),
@@ -145,12 +150,7 @@ pub(super) async fn run<U: Uplink>(
                     }
                 }
                 Event::Flag(flag) => tracing::debug!(?flag, "a shell has no use for flags"),
-                Event::Handshaken => match start_shell(&setup, &mut core).await {
-                    Ok((started, Streams { input, output })) => {
-                        (shell, keyboard, screen) = (Some(started), Some(input), Some(output));
-                    }
-                    Err(ending) => return ending,
-                },
+                Event::Handshaken => start_at = Some(Instant::now() + setup.shell_delay),
                 Event::HandshakeFailed(words) => return Ending::failed(&words),
                 Event::Cancelled => return Ending::default(),
             }
@@ -173,7 +173,8 @@ pub(super) async fn run<U: Uplink>(
 
         let free = core.backlog() < BACKLOG;
         let deadline = core.poll_timeout().map(Instant::from_std);
-        let deadline = deadline.into_iter().chain(draining.as_ref().map(|stage| stage.until)).min();
+        let deadline =
+            deadline.into_iter().chain(draining.as_ref().map(|stage| stage.until)).chain(start_at).min();
         tokio::select! {
             Some(frame) = control.recv() => handle_frame(&mut core, &frame),
             Some(frame) = from_client.recv(), if free && input.is_empty() => handle_frame(&mut core, &frame),
@@ -210,19 +211,11 @@ fn handle_frame(core: &mut Core, frame: &Bytes) {
     }
 }
 
-async fn start_shell(setup: &Setup, core: &mut Core) -> Result<(Shell, Streams), Ending> {
-    match Shell::start(&setup.node, setup.unpaced) {
-        Ok(started) => {
-            core.set_handler_ready(true);
-            Ok(started)
-        }
-        Err(error) => {
-            if !setup.unpaced {
-                sleep(START_ERROR).await;
-            }
-            Err(Ending::failed(&format!("Unable to start command: {error}\n")))
-        }
+async fn cannot_start(error: &str, unpaced: bool) -> Ending {
+    if !unpaced {
+        sleep(START_ERROR).await;
     }
+    Ending::failed(&format!("Unable to start command: {error}\n"))
 }
 
 /// Gives the terminal the next input once it takes it; false: nobody will ever read it.

@@ -48,6 +48,9 @@ pub struct GatewayOptions {
     pub seed: u64,
     /// Lifts the official agent's pauses: 1 s before the first output, 1 ms after each, 2 s before a start error.
     pub unpaced: bool,
+    /// How long after its start an agent brings its terminal up. Until then it refuses input without a receipt, as the official one does
+    /// for some milliseconds.
+    pub shell_delay: Duration,
     /// What goes wrong on the way; faults of API calls are ignored here.
     pub faults: Vec<Fault>,
     /// How long a token may be used.
@@ -67,6 +70,7 @@ impl Default for GatewayOptions {
         Self {
             seed: 1,
             unpaced: false,
+            shell_delay: Duration::ZERO,
             faults: Vec::new(),
             token_lifetime: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(20 * 60),

@@ -314,6 +314,7 @@ pub(super) async fn live(session: Arc<Session>, wires: Wires, shutdown: Cancella
         agent_version: session.new.agent_version.clone(),
         handshake: session.new.handshake,
         unpaced: session.options.unpaced,
+        shell_delay: session.options.shell_delay,
         node: agent::Node {
             name: session.new.name.clone(),
             platform: session.new.platform,

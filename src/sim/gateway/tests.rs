@@ -445,6 +445,7 @@ async fn a_cut_and_resumed_session_loses_and_repeats_nothing() {
         eventually("disconnected", || gateway.status(ID).unwrap().state == SessionState::Disconnected).await;
         assert!(!gateway.cut(ID), "nobody is connected");
         client.resume(&gateway, ID).await;
+        eventually("connected", || gateway.status(ID).unwrap().state == SessionState::Connected).await;
     }
     client.wait_for("end\r\n").await;
     let text = client.text();
@@ -514,6 +515,51 @@ async fn bad_frames_are_dropped_and_the_session_goes_on() {
     client.socket.send(Message::text("not a frame")).await.unwrap();
     client.type_text("echo still''here\r").await;
     client.wait_for("stillhere").await;
+    gateway.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_in_fragments_is_put_together() {
+    use tokio_tungstenite::tungstenite::protocol::frame::{
+        Frame as Fragment,
+        coding::{Data, OpCode},
+    };
+    let gateway = Gateway::new(unpaced());
+    let mut client = Client::at_prompt(&gateway, web_1()).await;
+    let whole = Frame {
+        message_type: MessageType::InputStreamData,
+        payload_type: PayloadType::Output,
+        sequence: 0,
+        payload: Bytes::from_static(b"echo in'' pie''ces\r"),
+        ..client.frames[0].clone()
+    }
+    .encode();
+    client.next = 1;
+    let parts = [
+        (Data::Binary, 0..40, false),
+        (Data::Continue, 40..121, false),
+        (Data::Continue, 121..whole.len(), true),
+    ];
+    for (kind, range, last) in parts {
+        let fragment = Fragment::message(whole.slice(range), OpCode::Data(kind), last);
+        client.socket.send(Message::Frame(fragment)).await.unwrap();
+    }
+    client.wait_for("in pieces").await;
+    gateway.shutdown().await;
+}
+
+#[tokio::test]
+async fn input_is_refused_without_receipt_until_the_terminal_is_up_and_then_taken() {
+    let delay = Duration::from_millis(700);
+    let gateway = Gateway::new(GatewayOptions { shell_delay: delay, ..unpaced() });
+    let started = tokio::time::Instant::now();
+    let token = gateway.start(web_1());
+    let mut client = Client::open(&gateway, ID, &token).await;
+    client.type_text("echo at'' last\r").await;
+    client.wait_until("a receipt", |client| client.unacknowledged.is_empty()).await;
+    assert!(started.elapsed() >= delay, "taken before there was a terminal");
+    client.wait_for("at last").await;
+    assert_eq!(client.text().matches("at last").count(), 1, "{}", client.text());
     gateway.shutdown().await;
 }
 
