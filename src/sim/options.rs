@@ -66,6 +66,7 @@ impl Options {
             max_duration: self.max_duration,
             bad_token: self.bad_token,
             channel_closed: self.channel_closed,
+            ..GatewayOptions::default()
         }
     }
 }
