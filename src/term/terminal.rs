@@ -115,4 +115,9 @@ impl Terminal {
         text.truncate(text.trim_end_matches('\n').len());
         text
     }
+
+    #[cfg(test)]
+    pub(super) fn dialect_titles(&self) -> usize {
+        self.dialect.titles()
+    }
 }
