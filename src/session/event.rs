@@ -72,6 +72,20 @@ pub enum End {
     Protocol(String),
 }
 
+impl End {
+    /// One word for the log: the far side's own words may be session data.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "closed",
+            Self::Terminated => "terminated",
+            Self::TimedOut => "timed out",
+            Self::Refused(_) => "refused",
+            Self::Lost(_) => "lost",
+            Self::Protocol(_) => "protocol",
+        }
+    }
+}
+
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -90,13 +90,16 @@ impl Input {
 /// If these bytes were the rest of a bracketed paste: what tells the program that the paste is over.
 pub(super) fn end_of_broken_paste<'a>(rest: impl IntoIterator<Item = &'a Bytes>) -> Option<Bytes> {
     for piece in rest {
-        for marker in piece.windows(PASTE_ENDS.len()) {
-            if marker == PASTE_BEGINS {
+        let mut bytes = &piece[..];
+        while let Some(at) = bytes.iter().position(|&byte| byte == ESC) {
+            bytes = &bytes[at..];
+            if bytes.starts_with(PASTE_BEGINS) {
                 return None;
             }
-            if marker == PASTE_ENDS {
+            if bytes.starts_with(PASTE_ENDS) {
                 return Some(Bytes::from_static(PASTE_ENDS));
             }
+            bytes = &bytes[1..];
         }
     }
     None

@@ -1,18 +1,59 @@
 //! The thin shell around the channel: one task that owns the WebSocket and the channel.
+//!
+//! ```text
+//!           ┌── connect ◄──────── wait, ResumeSession ◄──┐
+//!           ▼                                            │ lost
+//!   open ► dial ──► carry frames ────────────────────────┤
+//!                        │ channel_closed, a violation   │ gone, refused, out of patience
+//!                        ▼                               ▼
+//!                      Ended  ◄───────────────────────  (end() and the last handle dropped: from anywhere)
+//! ```
+//!
+//! What is typed meanwhile is kept, up to a bound; beyond it the handle says "full". Events that the owner does not
+//! take are kept, up to a bound; beyond it the socket is not read. What the bytes mean to a user is not known here.
 
 mod command;
+mod link;
+mod outbox;
+mod retry;
+mod socket;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use tokio::sync::mpsc;
+use bytes::Bytes;
+use tokio::{sync::mpsc, time::timeout};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::{
+    channel::{Channel, ChannelEvent, Config},
+    event::{End, Event},
+    message::Size,
+    random::Random,
+    service::{Resumed, Retry as Again, Service, SessionId, Ticket},
+};
+use command::{Order, Orders};
+use link::{Gone, Pulse};
+use outbox::Outbox;
+use retry::Retry;
+use socket::{DialError, Socket, dial};
 
 pub use command::{Commands, Full};
 
-use super::{
-    event::{End, Event},
-    message::Size,
-    service::{Service, Ticket},
-};
+/// Events that may wait in the channel to the owner; more wait in the driver.
+const EVENTS: usize = 256;
+/// For an answer of the service to ResumeSession.
+const RESUME_LIMIT: Duration = Duration::from_secs(20);
+/// For TerminateSession, while the owner waits for the end; it goes on without being waited for.
+const TERMINATE_WAIT: Duration = Duration::from_secs(2);
+/// Refusals of the socket in a row, each after a fresh ticket, that make it final.
+const REJECTIONS: u32 = 3;
 
 /// How a session is to be run.
 #[derive(Debug, Clone)]
@@ -22,17 +63,295 @@ pub struct Options {
 }
 
 /// Spawns the one task that owns socket and channel. Needs a tokio runtime.
+///
+/// The events are to be taken until [`Event::Ended`]; dropping the receiver or all [`Commands`] ends the session.
 pub fn open(
     ticket: Ticket,
     service: Arc<dyn Service>,
     options: Options,
 ) -> (Commands, mpsc::Receiver<Event>) {
+    open_with(ticket, service, options, Pulse::USUAL)
+}
+
+fn open_with(
+    ticket: Ticket,
+    service: Arc<dyn Service>,
+    options: Options,
+    pulse: Pulse,
+) -> (Commands, mpsc::Receiver<Event>) {
     let (commands, orders) = command::channel(options.size);
-    let (events, receiver) = mpsc::channel(256);
-    tokio::spawn(async move {
-        let _keep = (ticket, service, orders);
-        // A closed receiver needs no news.
-        let _ = events.send(Event::Ended(End::Lost("not connected".to_owned()))).await;
-    });
-    (commands, receiver)
+    let (sender, events) = mpsc::channel(EVENTS);
+    let mut random = Random::new(Uuid::new_v4().as_u64_pair().0);
+    let config = Config {
+        size: options.size,
+        seed: random.next(),
+        unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+    };
+    let driver = Driver {
+        session_id: ticket.session_id.clone(),
+        service,
+        channel: Channel::new(now(), &config),
+        orders,
+        outbox: Outbox::new(sender),
+        pending: None,
+        pulse,
+        random,
+        lost_at: None,
+        opened: false,
+    };
+    tokio::spawn(driver.run(ticket));
+    (commands, events)
+}
+
+/// The task's state.
+struct Driver {
+    session_id: SessionId,
+    service: Arc<dyn Service>,
+    channel: Channel,
+    orders: Orders,
+    outbox: Outbox,
+    /// Input for which the channel has no room. While there is some, no more is taken.
+    pending: Option<Bytes>,
+    pulse: Pulse,
+    random: Random,
+    /// When the connection was lost; until the new one has shown a sign of life.
+    lost_at: Option<Instant>,
+    /// Whether there ever was a socket.
+    opened: bool,
+}
+
+/// What an order leads to.
+enum Step {
+    GoOn,
+    End,
+}
+
+/// What the channel told that concerns the driver.
+#[derive(Default)]
+struct Told {
+    end: Option<End>,
+    silent: bool,
+}
+
+impl Driver {
+    async fn run(mut self, ticket: Ticket) {
+        let end = self.live(ticket).await;
+        debug!(session = %self.session_id, end = end.kind(), "session over");
+        match &end {
+            // Do not leave a session behind that nobody is in.
+            End::Terminated | End::Protocol(_) => self.terminate().await,
+            _ => {}
+        }
+        self.outbox.finish(Event::Ended(end)).await;
+    }
+
+    async fn live(&mut self, ticket: Ticket) -> End {
+        let mut retry = Retry::new(now());
+        let mut ticket = Some(ticket);
+        let mut rejections = 0;
+        loop {
+            let Some(wait) = retry.next(now(), &mut self.random) else {
+                return End::Lost("gave up after half an hour without a connection".to_owned());
+            };
+            let attempt = prepare(wait, self.service.clone(), self.session_id.clone(), ticket.take());
+            let socket = match self.offline(attempt).await {
+                Ok(attempt) => attempt,
+                Err(end) => return end,
+            };
+            let cause = match socket {
+                Attempt::Open(socket) => {
+                    debug!(session = %self.session_id, attempt = retry.attempt, "socket open");
+                    if !std::mem::replace(&mut self.opened, true) {
+                        self.outbox.push(Event::SocketOpen);
+                    }
+                    match self.carry(*socket).await {
+                        Gone::Ended(end) => return end,
+                        Gone::Lost { cause, good } => {
+                            self.channel.handle_disconnected();
+                            self.lost_at.get_or_insert_with(now);
+                            if good {
+                                retry = Retry::new(now());
+                                rejections = 0;
+                            }
+                            cause
+                        }
+                    }
+                }
+                Attempt::Over(end, notice) => {
+                    self.outbox.push(Event::Notice(notice));
+                    return end;
+                }
+                Attempt::Failed { cause, unspent } => {
+                    // Good for one more try; after that it may be too old.
+                    ticket = unspent.filter(|_| retry.attempt < 2);
+                    cause
+                }
+                Attempt::Rejected(cause) => {
+                    rejections += 1;
+                    if rejections == REJECTIONS {
+                        return End::Refused(cause);
+                    }
+                    cause
+                }
+                Attempt::Refused(cause) => return End::Refused(cause),
+            };
+            debug!(session = %self.session_id, attempt = retry.attempt, cause, "no connection");
+            self.outbox.push(Event::Reconnecting { attempt: retry.attempt.max(1), cause });
+        }
+    }
+
+    /// Does `work` while there is no socket: orders are taken, events handed over.
+    async fn offline<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        tokio::pin!(work);
+        loop {
+            self.take_input();
+            self.take_events();
+            self.outbox.hand_over();
+            tokio::select! {
+                biased;
+                step = self.orders.next(self.pending.is_none()) => match self.obey(step) {
+                    Step::GoOn => {}
+                    Step::End => return Err(End::Terminated),
+                },
+                done = &mut work => return Ok(done),
+                handed = self.outbox.wait() => if handed.is_err() {
+                    return Err(End::Terminated);
+                },
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) -> Step {
+        match order {
+            Order::End => return Step::End,
+            Order::Input(bytes) => self.pending = Some(bytes),
+            Order::Resize(size) => self.channel.resize(size),
+            Order::Discard => {
+                let mut more: Vec<Bytes> = self.pending.take().into_iter().collect();
+                more.extend(self.orders.drain_input());
+                self.channel.discard_input(more);
+            }
+        }
+        Step::GoOn
+    }
+
+    /// Gives the channel the input that it had no room for before.
+    fn take_input(&mut self) {
+        if let Some(bytes) = self.pending.take() {
+            self.pending = Some(self.channel.send(bytes)).filter(|rest| !rest.is_empty());
+        }
+    }
+
+    /// Puts what the channel has to tell in the outbox.
+    fn take_events(&mut self) -> Told {
+        let mut told = Told::default();
+        while let Some(event) = self.channel.poll_event() {
+            let event = match event {
+                ChannelEvent::Data { bytes, .. } => Event::Output(bytes),
+                ChannelEvent::Handshaken { agent_version } => Event::Handshaken {
+                    agent_version: Some(agent_version).filter(|version| !version.is_empty()),
+                },
+                ChannelEvent::Ready => Event::Ready,
+                ChannelEvent::Notice(text) => Event::Notice(text),
+                ChannelEvent::Silent { since } => {
+                    told.silent = true;
+                    Event::Silent { since }
+                }
+                ChannelEvent::Answering => Event::Answering,
+                ChannelEvent::Paused => Event::Paused,
+                ChannelEvent::Unpaused => Event::Unpaused,
+                ChannelEvent::RoundTrip(round_trip) => Event::RoundTrip(round_trip),
+                ChannelEvent::Closed { output } => {
+                    told.end = Some(End::Closed { output });
+                    continue;
+                }
+                ChannelEvent::Failed(violation) => {
+                    told.end = Some(End::Protocol(violation.to_string()));
+                    continue;
+                }
+            };
+            self.outbox.push(event);
+        }
+        told
+    }
+
+    /// Something came over the new connection.
+    fn sign_of_life(&mut self) {
+        if let Some(lost_at) = self.lost_at.take() {
+            debug!(session = %self.session_id, "resumed");
+            self.outbox.push(Event::Resumed { away: now().saturating_duration_since(lost_at) });
+        }
+    }
+
+    /// Ends the session on AWS's side. Does not wait for long: an unanswered call goes on by itself.
+    async fn terminate(&mut self) {
+        let (service, id) = (self.service.clone(), self.session_id.clone());
+        let call = tokio::spawn(async move { service.terminate(&id).await });
+        let problem = match timeout(TERMINATE_WAIT, call).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.summary,
+            Ok(Err(_)) => "the call broke off".to_owned(),
+            Err(_) => "no answer yet".to_owned(),
+        };
+        debug!(session = %self.session_id, problem, "terminate");
+        let notice =
+            format!("AWS was not told to end the session ({problem}); it ends by itself when idle for long");
+        self.outbox.push(Event::Notice(notice));
+    }
+}
+
+/// What came of an attempt to connect.
+enum Attempt {
+    Open(Box<Socket>),
+    /// The session is over, with words for the user.
+    Over(End, String),
+    /// Not this time; the ticket was not used.
+    Failed {
+        cause: String,
+        unspent: Option<Ticket>,
+    },
+    Rejected(String),
+    Refused(String),
+}
+
+/// Waits, gets a ticket unless there is one, and dials.
+async fn prepare(
+    wait: Duration,
+    service: Arc<dyn Service>,
+    session_id: SessionId,
+    ticket: Option<Ticket>,
+) -> Attempt {
+    tokio::time::sleep(wait).await;
+    let ticket = match ticket {
+        Some(ticket) => ticket,
+        None => match timeout(RESUME_LIMIT, service.resume(&session_id)).await {
+            Ok(Ok(Resumed::Ticket(ticket))) => ticket,
+            Ok(Ok(Resumed::Gone(words))) => return Attempt::Over(End::TimedOut, words),
+            Ok(Err(error)) => match error.retry {
+                Again::Later => return Attempt::Failed { cause: error.summary, unspent: None },
+                Again::Never => return Attempt::Refused(error.summary),
+            },
+            Err(_) => {
+                return Attempt::Failed { cause: "no answer from Systems Manager".to_owned(), unspent: None };
+            }
+        },
+    };
+    match dial(service, ticket.clone()).await {
+        Ok(socket) => Attempt::Open(Box::new(socket)),
+        Err(DialError::Never(cause)) => Attempt::Refused(cause),
+        Err(DialError::Rejected(cause)) => Attempt::Rejected(cause),
+        Err(DialError::Later(cause)) => Attempt::Failed { cause, unspent: Some(ticket) },
+    }
+}
+
+/// The runtime's clock, which tests can hold.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
 }

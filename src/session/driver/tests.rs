@@ -1,0 +1,555 @@
+//! The driver over real sockets. The far end is a script per test: it plays the service and the agent in one.
+
+use std::{
+    collections::VecDeque,
+    io::Write,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, HeaderValue};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{Request, Response},
+    },
+};
+
+use super::*;
+use crate::session::{channel::CLIENT_VERSION, message::*, service::*};
+
+/// Ends a test that hangs; nothing is measured by it.
+const HANG: Duration = Duration::from_secs(20);
+
+/// How ResumeSession answers, in order; when there are no more, never.
+type Answers = VecDeque<Result<Resumed, ServiceError>>;
+
+struct Far {
+    listener: TcpListener,
+    url: String,
+    answers: Mutex<Answers>,
+    resumes: AtomicUsize,
+    terminated: Notify,
+    terminates: AtomicUsize,
+    /// TerminateSession is never answered.
+    deaf: bool,
+    dialable: bool,
+}
+
+impl Service for Far {
+    fn resume<'a>(&'a self, _: &'a SessionId) -> BoxFuture<'a, Result<Resumed, ServiceError>> {
+        self.resumes.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answers.lock().unwrap().pop_front();
+        Box::pin(async {
+            match answer {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn terminate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), ServiceError>> {
+        assert_eq!(id.as_str(), "alice-0123");
+        self.terminates.fetch_add(1, Ordering::SeqCst);
+        self.terminated.notify_one();
+        Box::pin(async {
+            if self.deaf {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        })
+    }
+
+    fn sign_upgrade<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<HeaderMap, ServiceError>> {
+        assert!(url.starts_with(&self.url), "{url}");
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("AWS4-HMAC-SHA256 test"));
+        Box::pin(async { Ok(headers) })
+    }
+
+    fn may_dial(&self, _: &str) -> Result<(), String> {
+        if self.dialable { Ok(()) } else { Err("not a host of AWS".to_owned()) }
+    }
+}
+
+impl Far {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/v1/data-channel/alice-0123", listener.local_addr().unwrap());
+        Self {
+            listener,
+            url,
+            answers: Mutex::default(),
+            resumes: AtomicUsize::new(0),
+            terminated: Notify::new(),
+            terminates: AtomicUsize::new(0),
+            deaf: false,
+            dialable: true,
+        }
+    }
+
+    fn ticket(&self, token: &str) -> Ticket {
+        Ticket {
+            session_id: SessionId::new("alice-0123"),
+            stream_url: format!("{}?role=publish_subscribe&cell-number=A+b/c={token}", self.url),
+            token: Token::new(token),
+        }
+    }
+
+    fn answer(&self, answer: Result<Resumed, ServiceError>) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    fn open(self: &Arc<Self>) -> (Commands, mpsc::Receiver<Event>) {
+        open(self.ticket("first"), self.clone(), Options { size: Size { cols: 80, rows: 24 } })
+    }
+
+    /// The next connection, its OpenDataChannel already read.
+    async fn accept(&self) -> Peer {
+        let (stream, _) = timeout(HANG, self.listener.accept()).await.unwrap().unwrap();
+        let mut uri = String::new();
+        let check = |request: &Request, response: Response| {
+            assert_eq!(request.headers()["authorization"], "AWS4-HMAC-SHA256 test");
+            uri = request.uri().to_string();
+            Ok(response)
+        };
+        let mut socket = accept_hdr_async(stream, check).await.unwrap();
+        let Message::Text(text) = socket.next().await.unwrap().unwrap() else {
+            panic!("OpenDataChannel is text")
+        };
+        let open = OpenDataChannel::parse(text.as_bytes()).unwrap();
+        // The query is on the wire byte for byte.
+        let query =
+            format!("/v1/data-channel/alice-0123?role=publish_subscribe&cell-number=A+b/c={}", open.token);
+        assert_eq!(uri, query);
+        Peer { socket, open, acks: Vec::new() }
+    }
+}
+
+struct Peer {
+    socket: WebSocketStream<TcpStream>,
+    open: OpenDataChannel,
+    acks: Vec<i64>,
+}
+
+fn frame(message_type: MessageType, sequence: i64, payload_type: PayloadType, payload: Bytes) -> Bytes {
+    let frame = Frame {
+        message_type,
+        schema_version: 1,
+        created_ms: 1,
+        sequence,
+        flags: 0,
+        id: Uuid::from_u128(sequence as u128),
+        payload_type,
+        payload,
+        header_length: HeaderLength::Full,
+    };
+    frame.encode()
+}
+
+impl Peer {
+    async fn send(&mut self, message_type: MessageType, sequence: i64, payload: impl Into<Bytes>) {
+        let bytes = frame(message_type, sequence, PayloadType::Output, payload.into());
+        timeout(HANG, self.socket.send(Message::Binary(bytes))).await.unwrap().unwrap();
+    }
+
+    async fn output(&mut self, sequence: i64, text: &str) {
+        self.send(MessageType::OutputStreamData, sequence, text.to_owned()).await;
+    }
+
+    async fn close_channel(&mut self, output: &str) {
+        let closed = ChannelClosed { output: output.to_owned(), ..Default::default() };
+        self.send(MessageType::ChannelClosed, 0, closed.encode()).await;
+    }
+
+    async fn acknowledge(&mut self, sequence: i64) {
+        let payload = Acknowledge {
+            message_type: "input_stream_data".to_owned(),
+            message_id: Uuid::nil(),
+            sequence,
+            sequential: true,
+        };
+        self.send(MessageType::Acknowledge, 0, payload.encode()).await;
+    }
+
+    /// The client's next stream message; acknowledgements on the way are noted.
+    async fn input(&mut self) -> Frame {
+        loop {
+            let frame = self.any().await;
+            if frame.message_type == MessageType::InputStreamData {
+                return frame;
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Frame {
+        loop {
+            let message =
+                timeout(HANG, self.socket.next()).await.unwrap().expect("the client went away").unwrap();
+            let Message::Binary(bytes) = message else { continue };
+            let frame = Frame::parse(&bytes, Checks::Client).unwrap();
+            if frame.message_type == MessageType::Acknowledge {
+                self.acks.push(Acknowledge::parse(&frame.payload).unwrap().sequence);
+            }
+            return frame;
+        }
+    }
+
+    async fn wait_for_ack(&mut self, sequence: i64) {
+        while !self.acks.contains(&sequence) {
+            self.any().await;
+        }
+    }
+}
+
+/// All events up to the one wanted.
+async fn until(events: &mut mpsc::Receiver<Event>, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let mut seen = Vec::new();
+    loop {
+        match timeout(HANG, events.recv()).await {
+            Ok(Some(event)) => seen.push(event),
+            other => panic!("{other:?} after {seen:?}"),
+        }
+        if seen.last().is_some_and(&wanted) {
+            return seen;
+        }
+    }
+}
+
+async fn to_the_end(events: &mut mpsc::Receiver<Event>) -> (Vec<Event>, End) {
+    let mut seen = until(events, |event| matches!(event, Event::Ended(_))).await;
+    assert_eq!(timeout(HANG, events.recv()).await.unwrap(), None, "Ended is the last event");
+    let Some(Event::Ended(end)) = seen.pop() else { unreachable!() };
+    (seen, end)
+}
+
+fn printed(events: &[Event]) -> String {
+    let bytes: Vec<u8> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Output(bytes) => Some(&bytes[..]),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn peers_c04_the_size_goes_out_before_what_was_typed() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    commands.try_input(Bytes::from_static(b"typed early\r")).unwrap();
+    let mut peer = far.accept().await;
+    assert_eq!(peer.open.token, "first");
+    assert_eq!(peer.open.client_version.as_deref(), Some(CLIENT_VERSION));
+
+    peer.output(0, "$ ").await;
+    let size = peer.input().await;
+    assert_eq!((size.payload_type, size.sequence), (PayloadType::Size, 0));
+    assert_eq!(Size::parse(&size.payload).unwrap(), Size { cols: 80, rows: 24 });
+    assert_eq!(peer.input().await.payload, "typed early\r");
+    assert_eq!(peer.acks, [0]);
+
+    commands.resize(Size { cols: 132, rows: 43 });
+    assert_eq!(peer.input().await.payload, r#"{"cols":132,"rows":43}"#);
+
+    peer.close_channel("").await;
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(end, End::Closed { output: String::new() });
+    assert_eq!(seen[..3], [Event::SocketOpen, Event::Ready, Event::Output(Bytes::from_static(b"$ "))]);
+    assert_eq!(far.terminates.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn peers_c15_a_cut_and_resumed_connection_loses_and_repeats_nothing() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    let client_id = peer.open.client_id;
+    for sequence in 0..5 {
+        peer.output(sequence, &format!("{sequence} ")).await;
+    }
+    peer.wait_for_ack(4).await;
+    let size = peer.input().await;
+    commands.input(Bytes::from_static(b"one")).await;
+    let one = peer.input().await;
+    // Neither is acknowledged. The socket dies without a word.
+    drop(peer);
+    until(&mut events, |event| matches!(event, Event::Reconnecting { attempt: 1, .. })).await;
+    commands.input(Bytes::from_static(b"two")).await;
+    far.answer(Err(ServiceError { summary: "throttled".to_owned(), retry: Again::Later }));
+    far.answer(Ok(Resumed::Ticket(far.ticket("second"))));
+
+    let mut peer = far.accept().await;
+    assert_eq!(peer.open.token, "second");
+    assert_eq!(peer.open.client_id, client_id);
+    assert_eq!(far.resumes.load(Ordering::SeqCst), 2);
+    // What was unacknowledged comes first, the same to the byte; then the size again and what was typed meanwhile.
+    assert_eq!(peer.input().await, size);
+    assert_eq!(peer.input().await, one);
+    assert_eq!(peer.input().await.payload_type, PayloadType::Size);
+    assert_eq!(peer.input().await.payload, "two");
+    for sequence in 3..8 {
+        peer.output(sequence, &format!("{sequence} ")).await;
+    }
+    peer.wait_for_ack(7).await;
+    assert_eq!(peer.acks, [3, 4, 5, 6, 7], "duplicates are acknowledged too");
+    peer.close_channel("bye").await;
+
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(printed(&seen), "5 6 7 ");
+    assert!(seen.iter().any(|event| matches!(event, Event::Resumed { .. })), "{seen:?}");
+    assert_eq!(end, End::Closed { output: "bye".to_owned() });
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_says_so() {
+    let far = Arc::new(Far::new().await);
+    far.answer(Ok(Resumed::Gone("Session alice-0123 timed out".to_owned())));
+    let (_commands, mut events) = far.open();
+    drop(far.accept().await);
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(end, End::TimedOut);
+    assert!(seen.contains(&Event::Notice("Session alice-0123 timed out".to_owned())), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_definite_answer_ends_the_attempts() {
+    let far = Arc::new(Far::new().await);
+    far.answer(Err(ServiceError { summary: "credentials have expired".to_owned(), retry: Again::Never }));
+    let (_commands, mut events) = far.open();
+    drop(far.accept().await);
+    assert_eq!(to_the_end(&mut events).await.1, End::Refused("credentials have expired".to_owned()));
+}
+
+#[tokio::test]
+async fn the_first_connection_is_tried_again_with_the_same_ticket() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    drop(far.listener.accept().await.unwrap());
+    let peer = far.accept().await;
+    assert_eq!(peer.open.token, "first");
+    assert_eq!(far.resumes.load(Ordering::SeqCst), 0);
+    commands.end();
+    assert_eq!(to_the_end(&mut events).await.1, End::Terminated);
+}
+
+#[tokio::test]
+async fn a_stream_url_that_may_not_be_dialled_is_not_dialled() {
+    let far = Arc::new(Far { dialable: false, ..Far::new().await });
+    let (_commands, mut events) = far.open();
+    assert_eq!(to_the_end(&mut events).await, (vec![], End::Refused("not a host of AWS".to_owned())));
+}
+
+#[tokio::test]
+async fn a_service_that_turns_us_down_again_and_again_is_believed() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    for n in 1..=3 {
+        let (mut stream, _) = far.listener.accept().await.unwrap();
+        let answer = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 11\r\n\r\nbad request";
+        let mut request = [0; 4096];
+        let read = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+        assert!(read > 0);
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+        if n < 3 {
+            far.answer(Ok(Resumed::Ticket(far.ticket("next"))));
+        }
+    }
+    let (_, end) = to_the_end(&mut events).await;
+    assert_eq!(end, End::Refused("the service answered HTTP 403 Forbidden: bad request".to_owned()));
+}
+
+#[tokio::test]
+async fn peers_c13_a_session_ends_at_once_whatever_the_network_does() {
+    // The service takes the connection and never says a word.
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let _mute = far.listener.accept().await.unwrap();
+    commands.end();
+    assert_eq!(to_the_end(&mut events).await.1, End::Terminated);
+    assert_eq!(far.terminates.load(Ordering::SeqCst), 1);
+
+    // The connection is lost and ResumeSession is never answered.
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    drop(far.accept().await);
+    until(&mut events, |event| matches!(event, Event::Reconnecting { .. })).await;
+    commands.end();
+    assert_eq!(to_the_end(&mut events).await.1, End::Terminated);
+
+    // Nor is TerminateSession.
+    let far = Arc::new(Far { deaf: true, ..Far::new().await });
+    let (commands, mut events) = far.open();
+    let _peer = far.accept().await;
+    commands.end();
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(end, End::Terminated);
+    assert!(matches!(seen.last(), Some(Event::Notice(text)) if text.contains("no answer yet")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_session_whose_owner_is_gone_is_ended() {
+    let far = Arc::new(Far::new().await);
+    let (commands, events) = far.open();
+    let _peer = far.accept().await;
+    drop(events);
+    timeout(HANG, far.terminated.notified()).await.unwrap();
+    drop(commands);
+
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let _peer = far.accept().await;
+    let clone = commands.clone();
+    drop(commands);
+    clone.input(Bytes::from_static(b"x")).await;
+    drop(clone);
+    assert_eq!(to_the_end(&mut events).await.1, End::Terminated);
+}
+
+#[tokio::test]
+async fn damaged_messages_are_dropped_and_a_flood_of_them_ends_the_session() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    for bytes in [&b""[..], b"x", &[0; 120], &[0xff; 4000]] {
+        peer.socket.send(Message::Binary(Bytes::copy_from_slice(bytes))).await.unwrap();
+    }
+    peer.socket.send(Message::text("not a frame")).await.unwrap();
+    peer.output(0, "still here").await;
+    let seen = until(&mut events, |event| matches!(event, Event::Output(_))).await;
+    assert_eq!(printed(&seen), "still here");
+    for _ in 0..1000 {
+        // The client may be gone before the last of them.
+        let _ = peer.socket.send(Message::Binary(Bytes::from_static(&[7; 200]))).await;
+    }
+    let (_, end) = to_the_end(&mut events).await;
+    assert!(matches!(&end, End::Protocol(text) if text.contains("damaged")), "{end:?}");
+    assert_eq!(far.terminates.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_slow_screen_delays_no_acknowledgement_and_loses_nothing() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    let line = "x".repeat(1000);
+    // Nobody takes an event while these are acknowledged: more than the channel of events holds.
+    for sequence in 0..500 {
+        peer.output(sequence, &line).await;
+    }
+    peer.wait_for_ack(499).await;
+    // More than the driver holds: the rest waits in the socket.
+    let rest = tokio::spawn(async move {
+        for sequence in 500..8000 {
+            peer.output(sequence, &line).await;
+        }
+        peer.close_channel("").await;
+        peer
+    });
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(printed(&seen).len(), 8_000_000);
+    assert_eq!(end, End::Closed { output: String::new() });
+    drop(rest.await.unwrap());
+}
+
+#[tokio::test]
+async fn peers_c07_a_paste_is_paced_by_acknowledgements_and_can_be_cancelled() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    peer.output(0, "$ ").await;
+    let size = peer.input().await.sequence;
+    peer.acknowledge(size).await;
+    let paste = format!("\x1b[200~{}\x1b[201~", "y".repeat(10 << 20));
+    commands.try_input(paste.into()).unwrap();
+
+    let mut received = 0;
+    for _ in 0..100 {
+        let frame = peer.input().await;
+        received += frame.payload.len();
+        peer.acknowledge(frame.sequence).await;
+    }
+    commands.discard_input();
+    commands.input(Bytes::from_static(b"\x03")).await;
+    let mut tail = Vec::new();
+    while !tail.ends_with(b"\x03") {
+        let frame = peer.input().await;
+        received += frame.payload.len();
+        tail.extend_from_slice(&frame.payload);
+        peer.acknowledge(frame.sequence).await;
+    }
+    // The program is told that the paste is over; then comes what was typed after it.
+    assert!(tail.ends_with(b"\x1b[201~\x03"), "{:?}", &tail[tail.len().saturating_sub(20)..]);
+    assert!(received < 5 << 20, "{received} bytes came after all");
+    commands.end();
+    to_the_end(&mut events).await;
+}
+
+#[tokio::test]
+async fn peers_c12_a_dead_connection_is_noticed() {
+    let far = Arc::new(Far::new().await);
+    far.answer(Ok(Resumed::Gone("too late".to_owned())));
+    let options = Options { size: Size { cols: 80, rows: 24 } };
+    let pulse = Pulse { every: Duration::from_millis(50), limit: Duration::from_millis(300) };
+    let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options, pulse);
+    let mut peer = far.accept().await;
+    peer.output(0, "$ ").await;
+    // From here on nobody reads the other end, which stays open.
+    let (seen, end) = to_the_end(&mut events).await;
+    assert_eq!(end, End::TimedOut);
+    let noticed =
+        |event: &Event| matches!(event, Event::Reconnecting { cause, .. } if cause == "no answer for 300ms");
+    assert!(seen.iter().any(noticed), "{seen:?}");
+    drop(peer);
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_token_and_nothing_typed_or_printed_is_in_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let far = Arc::new(Far::new().await);
+    let ticket = far.ticket("s3cret");
+    let (commands, mut events) = open(ticket, far.clone(), Options { size: Size { cols: 80, rows: 24 } });
+    let mut peer = far.accept().await;
+    peer.output(0, "pr1nted").await;
+    commands.input(Bytes::from_static(b"typ3d")).await;
+    while peer.input().await.payload != "typ3d" {}
+    peer.close_channel("0utput").await;
+    to_the_end(&mut events).await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("socket open"), "{log}");
+    for secret in ["s3cret", "pr1nted", "typ3d", "0utput"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
