@@ -6,8 +6,10 @@
 //! a finding that rests on it names the call that would settle it.
 
 mod cause;
+mod identity;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use jiff::Timestamp;
 
@@ -247,12 +249,7 @@ impl Verdict {
     /// For whoever wants to open a session here all the same: why that is refused, in one line with its
     /// fix. `None` when it is worth trying.
     pub fn explains_refusal(&self) -> Option<String> {
-        let refused = self.state.cannot_be_reached()
-            || self.findings.iter().any(|finding| {
-                finding.certainty == Certainty::Proves
-                    && matches!(finding.cause, Cause::StandardTier | Cause::PredatesSessions)
-            });
-        refused.then(|| self.summary())
+        is_refused(self.state, &self.findings).then(|| self.summary())
     }
 
     /// Headline and first fix in one line.
@@ -264,15 +261,59 @@ impl Verdict {
     }
 }
 
+/// Whether opening a session is known to fail.
+fn is_refused(state: State, findings: &[Finding]) -> bool {
+    state.cannot_be_reached()
+        || findings.iter().any(|finding| {
+            finding.certainty == Certainty::Proves
+                && matches!(finding.cause, Cause::StandardTier | Cause::PredatesSessions)
+        })
+}
+
 /// Judges one instance by what was read so far.
 pub fn diagnose(instance: &Instance, context: &Context, now: Timestamp) -> Verdict {
     let state = instance.state(now);
     let findings = cause::findings(instance, state, context, now);
+    // What no longer exists isn't a matter of configuration.
+    let is_flagged = state != State::Gone && is_refused(state, &findings);
     Verdict {
         state,
-        flag: state.cannot_be_reached().then_some(NOT_CONFIGURED),
+        flag: is_flagged.then_some(NOT_CONFIGURED),
         headline: findings.first().map_or_else(String::new, |finding| finding.what.clone()),
         findings,
-        not_visible: cause::not_visible(instance, state, context),
+        not_visible: words::not_visible(instance, state, context),
     }
+}
+
+/// What to say when StartSession answered TargetNotConnected, which by itself says nothing: stopped,
+/// lost, not set up, or another region or account. `instance` is the row, if any list has it.
+pub fn explain_not_connected(
+    target: &str,
+    instance: Option<&Instance>,
+    context: &Context,
+    now: Timestamp,
+) -> String {
+    let Some(instance) = instance else {
+        let region = context.region.as_deref().unwrap_or("this region");
+        let by =
+            context.profile.as_ref().map(|profile| format!(" with profile {profile}")).unwrap_or_default();
+        return format!(
+            "{target} is not connected, and no list in {region}{by} has it: check the id, the region and the account"
+        );
+    };
+    let verdict = diagnose(instance, context, now);
+    if let Some(why) = verdict.explains_refusal() {
+        return why;
+    }
+    if verdict.state == State::Starting {
+        return verdict.summary();
+    }
+    let seen = match instance.last_seen() {
+        Some(at) => format!(" although its agent was seen {} ago", super::phrase::age(at, now)),
+        None => String::new(),
+    };
+    format!(
+        "{} has no session channel right now{seen}: its agent is restarting, or its role or network doesn't let it reach ssmmessages; try again in a minute",
+        instance.label()
+    )
 }
