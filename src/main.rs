@@ -1,3 +1,7 @@
 //! The binary: parse, run, print a failure once, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ssmtui::cli::run()
+}

@@ -197,7 +197,17 @@ impl Client {
     /// # Errors
     /// Keys missing, expired or unknown; no network.
     pub async fn identity(&self) -> Result<Identity, Error> {
-        let task = Task { verb: "ask AWS who you are".into(), action: "sts:GetCallerIdentity", target: None };
+        self.caller("ask AWS who you are").await
+    }
+
+    /// Whether the caller's own set-up (keys, network, clock) is what kept us from something, told as the reason why we
+    /// cannot `verb`.
+    pub async fn trouble(&self, verb: &str) -> Option<Error> {
+        self.caller(verb).await.err().filter(|error| error.kind != Kind::Denied)
+    }
+
+    async fn caller(&self, verb: &str) -> Result<Identity, Error> {
+        let task = Task { verb: verb.to_owned(), action: "sts:GetCallerIdentity", target: None };
         let answer = match self.0.sts.get_caller_identity().send().await {
             Ok(answer) => answer,
             Err(error) => return Err(self.failed(&task, &error).await),

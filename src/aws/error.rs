@@ -422,7 +422,7 @@ fn not_connected(task: &Task, place: &Place) -> Told {
 fn credentials(place: &Place, chain: &str) -> Told {
     let lower = chain.to_lowercase();
     if place.sso && !is_network(&lower) {
-        let missing = lower.contains("failed to read") || lower.contains("no such file");
+        let missing = lower.contains("failed to load the cached") || lower.contains("failed to read");
         return sso(
             place,
             if missing { "there is no SSO login on this machine" } else { "the SSO token has expired" },

@@ -1,3 +1,189 @@
-//! The command line: flags declared once, one file per subcommand. To be filled.
-pub mod args;
-pub use args::Args;
+//! The command line: flags declared once in `args`, one file per subcommand. The only room that prints.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is this room's job")]
+
+mod args;
+mod connect;
+mod inventory;
+mod ls;
+#[cfg(feature = "sim")]
+mod sim;
+
+use std::{fmt, io, process::ExitCode};
+
+use clap::{CommandFactory, Parser};
+
+pub use args::{Args, Command};
+
+use crate::{
+    aws::{self, Connector, Scope},
+    config::{self, Config},
+    log, tui,
+};
+
+/// Why a command failed; printed once, by [`run`].
+#[derive(Debug)]
+enum Failure {
+    /// What, why and next, from AWS.
+    Aws(Box<aws::Error>),
+    /// The config file.
+    Config(config::Error),
+    /// Anything else in three parts; empty ones are left out.
+    Told { what: String, why: String, next: String },
+    /// The reader of our output has gone: nothing to say to it.
+    PipeClosed,
+}
+
+impl Failure {
+    fn told(what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::Told { what: what.into(), why: why.into(), next: next.into() }
+    }
+
+    /// For a failed print.
+    fn output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::PipeClosed,
+            _ => Self::told("cannot write the output", error.to_string(), ""),
+        }
+    }
+}
+
+impl From<aws::Error> for Failure {
+    fn from(error: aws::Error) -> Self {
+        Self::Aws(Box::new(error))
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws(error) => f.write_str(&error.told()),
+            Self::Config(error) => error.fmt(f),
+            Self::Told { what, why, next } => {
+                f.write_str(what)?;
+                for (label, part) in [("why ", why), ("next", next)] {
+                    if !part.is_empty() {
+                        write!(f, "\n  {label}  {part}")?;
+                    }
+                }
+                Ok(())
+            }
+            Self::PipeClosed => Ok(()),
+        }
+    }
+}
+
+/// Reads the arguments, does what they say, prints a failure once.
+pub fn run() -> ExitCode {
+    let args = Args::parse();
+    match dispatch(args) {
+        Ok(code) => code,
+        Err(Failure::PipeClosed) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("ssmtui: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<ExitCode, Failure> {
+    if let Some(Command::Completions { shell }) = args.command {
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "ssmtui", &mut text);
+        print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = Config::load()?;
+    if let Some(path) = &args.log {
+        log::start(path, args.log_level).map_err(|error| {
+            Failure::told(format!("cannot write the log file {}", path.display()), error.to_string(), "")
+        })?;
+    }
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::told("cannot start", error.to_string(), ""))?;
+    let result = runtime.block_on(command(args, config));
+    // What still waits for a network has nobody to tell.
+    runtime.shutdown_background();
+    result
+}
+
+async fn command(args: Args, config: Config) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "sim")]
+    if let Some(Command::Sim(sim)) = args.command {
+        return sim::run(sim).await;
+    }
+    let scope = Scope { profile: args.profile, region: args.region };
+    let Where { connector, region } = place(scope, args.demo).await?;
+    let result = match args.command {
+        Some(Command::Ls(ls)) => ls::run(&connector, &ls).await,
+        Some(Command::Connect(connect)) => connect::run(&connector, &connect).await,
+        _ => app(connector, args.demo, config).await,
+    };
+    region.end().await;
+    result
+}
+
+async fn app(connector: Connector, demo: bool, config: Config) -> Result<ExitCode, Failure> {
+    match tui::run(tui::Options { connector, demo, config }).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::told(error.to_string(), "", "")),
+    }
+}
+
+/// How to get at AWS, and the region in this process, if there is one.
+struct Where {
+    connector: Connector,
+    region: InProcess,
+}
+
+async fn place(scope: Scope, demo: bool) -> Result<Where, Failure> {
+    if !demo {
+        return Ok(Where { connector: Connector::Environment(scope), region: InProcess::none() });
+    }
+    #[cfg(feature = "sim")]
+    {
+        let (simulated, region) = sim::start(crate::sim::Options::default()).await?;
+        Ok(Where { connector: Connector::Simulated(simulated), region: InProcess { region: Some(region) } })
+    }
+    #[cfg(not(feature = "sim"))]
+    Err(Failure::told("this build has no simulated region", "it was built without the feature `sim`", ""))
+}
+
+/// A region that lives as long as the command.
+struct InProcess {
+    #[cfg(feature = "sim")]
+    region: Option<crate::sim::Region>,
+}
+
+impl InProcess {
+    fn none() -> Self {
+        Self {
+            #[cfg(feature = "sim")]
+            region: None,
+        }
+    }
+
+    async fn end(self) {
+        #[cfg(feature = "sim")]
+        if let Some(region) = self.region {
+            region.shutdown().await;
+        }
+    }
+}
+
+/// To standard output, all of it or a failure.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    use io::Write;
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}

@@ -122,7 +122,9 @@ fn an_ended_sso_login_says_how_to_sign_in() {
     assert_eq!(error.next, "run `aws sso login --profile prod`, then try again");
     assert_eq!(classify(&start(), &place, answer("ExpiredTokenException", "")).kind, Kind::SsoExpired);
     let never = Facts {
-        failure: Failure::Credentials("failed to read `/home/a/.aws/sso/cache/x.json`".into()),
+        failure: Failure::Credentials(
+            "an error occurred while loading credentials: failed to load the cached SSO token".into(),
+        ),
         ..Facts::default()
     };
     assert!(classify(&start(), &place, never).why.contains("no SSO login"));

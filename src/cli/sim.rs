@@ -1,0 +1,164 @@
+//! `ssmtui sim`: the simulated region by itself, or around one command; and the region of `--demo`.
+
+use std::process::{ExitCode, ExitStatus};
+
+use tokio::process::Command;
+
+use super::{Failure, args::Sim, print};
+use crate::{
+    aws::Simulated,
+    sim::{Options, Region},
+};
+
+/// Variables that would lead the command past the region.
+const MISLEADING: [&str; 9] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ENDPOINT_URL_SSM",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+];
+
+/// Starts a region and tells how to reach it.
+pub(super) async fn start(options: Options) -> Result<(Simulated, Region), Failure> {
+    let listen = options.listen;
+    let region = Region::start(options).await.map_err(|error| {
+        Failure::told(format!("cannot start the simulated region on {listen}"), error.to_string(), "")
+    })?;
+    let environment = region.environment();
+    let value =
+        |name| environment.iter().find(|(key, _)| *key == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let simulated = Simulated {
+        endpoint: value("AWS_ENDPOINT_URL"),
+        region: value("AWS_REGION"),
+        access_key_id: value("AWS_ACCESS_KEY_ID"),
+        secret_access_key: value("AWS_SECRET_ACCESS_KEY"),
+    };
+    Ok((simulated, region))
+}
+
+pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
+    let options = Options {
+        listen: sim.listen,
+        nodes: sim.nodes,
+        seed: sim.seed,
+        unpaced: sim.unpaced,
+        faults: sim.fault,
+        ..Options::default()
+    };
+    let mut signals = Signals::new()?;
+    let (_, region) = start(options).await?;
+    let result = match sim.command.split_first() {
+        None => alone(&region, &mut signals).await,
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments).envs(region.environment()).kill_on_drop(true);
+            for name in MISLEADING {
+                command.env_remove(name);
+            }
+            around(command, &program.to_string_lossy(), &mut signals).await
+        }
+    };
+    region.shutdown().await;
+    result
+}
+
+/// Prints the exports as one line: whoever reads it knows that the region answers.
+async fn alone(region: &Region, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    let exports: Vec<String> =
+        region.environment().iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    print(format!("export {}\n", exports.join(" ")).as_bytes())?;
+    signals.any().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Quotes for the shell only where the shell would read more into it.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+=@".contains(c);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
+}
+
+async fn around(mut command: Command, program: &str, signals: &mut Signals) -> Result<ExitCode, Failure> {
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("ssmtui: cannot run {program}: {error}");
+            let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+            return Ok(ExitCode::from(code));
+        }
+    };
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_err(|error| Failure::told(format!("lost {program}"), error.to_string(), ""))?;
+                return Ok(code(status));
+            }
+            // ^C reaches the command from the terminal itself; it decides what that means.
+            signal = signals.any() => if signal != Signal::Interrupt {
+                let _ = child.start_kill();
+            },
+        }
+    }
+}
+
+/// The command's own code; 128 + N for a signal, as shells have it.
+fn code(status: ExitStatus) -> ExitCode {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+        }
+    }
+    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Signal {
+    Interrupt,
+    End,
+}
+
+/// What asks this process to end.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::told("cannot listen for signals", error.to_string(), ""))
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn any(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::End,
+            _ = self.hangup.recv() => Signal::End,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_survive_a_shell() {
+        assert_eq!(quoted("http://127.0.0.1:4000"), "http://127.0.0.1:4000");
+        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
+    }
+}
