@@ -180,8 +180,13 @@ impl Term {
 }
 
 impl Ask {
+    /// Whether the answer depends only on platform, state and tags, which many rows share.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::State(_) | Self::Platform(_) | Self::TagKey(_) | Self::Tag { .. })
+    }
+
     /// Whether the instance has what is asked for; a word is looked for plainly here.
-    fn holds(&self, instance: &Instance, now: Timestamp) -> bool {
+    pub(super) fn holds(&self, instance: &Instance, now: Timestamp) -> bool {
         match self {
             Self::Word(word) => {
                 let has = |text: &str| contains(text, word);
