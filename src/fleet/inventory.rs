@@ -150,9 +150,9 @@ impl Completeness {
             (Some(_), Some(_)) => {
                 "you may not list instances here; type an id, or pick a recent one".to_owned()
             }
-            (None, Some(action)) => format!("{rows} managed nodes only: {action} is denied to {who}"),
+            (None, Some(action)) => format!("{rows} · managed nodes only: {action} is denied to {who}"),
             (Some(action), None) => {
-                format!("{rows} EC2 instances; session status asked row by row: {action} is denied to {who}")
+                format!("{rows} · session status asked row by row: {action} is denied to {who}")
             }
             (None, None) if self.is_complete() => format!("{rows} of {rows}"),
             (None, None) if self.is_reading() => format!("{rows} so far"),
@@ -580,3 +580,6 @@ fn is_better(one: &AgentRecord, two: &AgentRecord) -> bool {
         |record: &AgentRecord| (record.ping == Some(Ping::Online), record.last_ping, record.id.is_hybrid());
     rank(one) > rank(two)
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,9 +180,17 @@ impl Term {
 }
 
 impl Ask {
-    /// Whether the answer depends only on platform, state and tags, which many rows share.
-    pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::State(_) | Self::Platform(_) | Self::TagKey(_) | Self::Tag { .. })
+    /// Whether a tag is what is asked for.
+    pub(super) fn fits(&self, tag: &super::Tag) -> bool {
+        match self {
+            Self::TagKey(start) => tag.key.to_lowercase().starts_with(start.as_str()),
+            Self::Tag { key, value, exact } => {
+                let held = tag.value.to_lowercase();
+                tag.key.to_lowercase() == *key
+                    && if *exact { held == *value } else { held.starts_with(value.as_str()) }
+            }
+            _ => false,
+        }
     }
 
     /// Whether the instance has what is asked for; a word is looked for plainly here.
@@ -196,21 +204,14 @@ impl Ask {
                     || instance.private_ip().is_some_and(has)
                     || instance.platform_words().is_some_and(|words| has(&words))
                     || has(instance.state(now).word())
-                    || instance.tags().iter().any(|tag| has(&tag_text(tag)))
+                    || instance.tags().iter().any(|tag| &*tag.key != "Name" && has(&tag_text(tag)))
             }
             Self::State(states) => states.contains(&instance.state(now)),
             Self::Platform(wanted) => {
                 instance.platform().is_some_and(|platform| contains(platform.word(), wanted))
                     || instance.platform_words().is_some_and(|words| contains(&words, wanted))
             }
-            Self::TagKey(start) => {
-                instance.tags().iter().any(|tag| tag.key.to_lowercase().starts_with(start.as_str()))
-            }
-            Self::Tag { key, value, exact } => instance.tags().iter().any(|tag| {
-                let held = tag.value.to_lowercase();
-                tag.key.to_lowercase() == *key
-                    && if *exact { held == *value } else { held.starts_with(value.as_str()) }
-            }),
+            Self::TagKey(_) | Self::Tag { .. } => instance.tags().iter().any(|tag| self.fits(tag)),
             Self::Field(field, wanted) => {
                 let has = |text: Option<&str>| text.is_some_and(|text| contains(text, wanted));
                 match field {
@@ -236,7 +237,7 @@ pub(super) fn tag_text(tag: &super::Tag) -> String {
 }
 
 /// Whether `text` contains `wanted`, which is in lower case.
-fn contains(text: &str, wanted: &str) -> bool {
+pub(super) fn contains(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(wanted)
 }
 

@@ -7,6 +7,7 @@ use super::rank::{FUZZY_ID, NAME, NAME_START, contained};
 use super::scorer::{Prepared, Word};
 use super::snapshot::Snapshot;
 use super::{Matches, Request};
+use crate::fleet::instance::State;
 use crate::fleet::query::{Ask, Query, Term};
 
 /// Searches one snapshot after another, and remembers what it found last, for queries that only grow.
@@ -189,16 +190,19 @@ impl<'a> Plan<'a> {
                 }),
             );
         }
-        let example = |kin: usize| &snapshot.rows[snapshot.places[kins.example[kin] as usize] as usize];
         let filters = || query.terms().iter().filter(|term| !is_wanted_word(term));
+        let asks_for_gone = query.asks_for_gone();
         let mut admitted: Vec<bool> =
-            kins.is_gone.iter().map(|is_gone| query.asks_for_gone() || !is_gone).collect();
-        for term in filters().filter(|term| term.ask.is_shared()) {
-            for (kin, admitted) in admitted.iter_mut().enumerate() {
-                *admitted = *admitted && term.ask.holds(example(kin), snapshot.now) != term.negated;
+            kins.states.iter().map(|state| asks_for_gone || *state != State::Gone).collect();
+        let mut own = Vec::new();
+        for term in filters().filter(|term| !matches!(term.ask, Ask::Word(_))) {
+            match kins.holds(&term.ask) {
+                Some(holds) => {
+                    admitted.iter_mut().zip(holds).for_each(|(ok, holds)| *ok &= holds != term.negated);
+                }
+                None => own.push(term),
             }
         }
-        let own = filters().filter(|term| matches!(term.ask, Ask::Field(..))).collect();
         let unwanted = filters()
             .filter_map(|term| match &term.ask {
                 Ask::Word(word) => Some(Word::new(word)),

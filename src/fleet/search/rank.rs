@@ -64,7 +64,7 @@ pub(super) fn rate(scorer: &impl Scorer, field: Field, text: &str, word: &str) -
 /// Which letters of a row's fields to mark for this query: of each word, the best field's. For the rows
 /// on the screen.
 pub fn highlight(query: &Query, instance: &Instance, now: Timestamp) -> Vec<Highlight> {
-    let scorer = Skim::default();
+    let scorer = Skim;
     let mut marks: Vec<Highlight> = Vec::new();
     if query.words().next().is_none() {
         return marks;

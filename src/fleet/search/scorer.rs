@@ -18,15 +18,8 @@ pub trait Scorer {
 }
 
 /// The scorer of `fuzzy-matcher`.
-pub struct Skim(SkimMatcherV2);
-
-impl Default for Skim {
-    fn default() -> Self {
-        // With its cache on, version 0.3.7 reads bonuses that the call before left in its matrix, and
-        // the same pair gets different scores; with positions left out it mixes up two rows besides.
-        Self(SkimMatcherV2::default().ignore_case().use_cache(false))
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Skim;
 
 impl Scorer for Skim {
     fn score(&self, text: &str, word: &str) -> Option<i32> {
@@ -42,7 +35,10 @@ impl Scorer for Skim {
             folded = text.chars().map(fold).collect::<String>();
             &folded
         };
-        let (score, positions) = self.0.fuzzy_indices(text, word)?;
+        // A new matcher each time: version 0.3.7 reads bonuses that the call before left in its cached
+        // matrix, so that one pair gets different scores, and panics when told not to cache. With
+        // positions left out it mixes up two rows besides.
+        let (score, positions) = SkimMatcherV2::default().ignore_case().fuzzy_indices(text, word)?;
         Some((i32::try_from(score).unwrap_or(i32::MAX), positions))
     }
 }
