@@ -62,14 +62,16 @@ impl Region {
         self.api.address()
     }
 
-    /// The environment that points any AWS client at this region.
-    pub fn environment(&self) -> [(&'static str, String); 4] {
+    /// The environment that points any AWS client at this region. botocore, and with it version 1 of the AWS CLI, reads
+    /// AWS_DEFAULT_REGION alone.
+    pub fn environment(&self) -> [(&'static str, String); 5] {
         let credentials = self.api.credentials();
         [
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_REGION", self.name.clone()),
             ("AWS_ACCESS_KEY_ID", credentials.access_key_id.clone()),
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
+            ("AWS_DEFAULT_REGION", self.name.clone()),
         ]
     }
 

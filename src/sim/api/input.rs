@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 
+/// An expression as the model has it, and what checks it.
+pub(crate) type Pattern = (&'static str, fn(&str) -> bool);
+
 /// What a string must look like.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Text {
@@ -13,8 +16,7 @@ pub(crate) struct Text {
     pub(crate) min: usize,
     /// 0: no limit.
     pub(crate) max: usize,
-    /// The expression as the model has it, and what checks it.
-    pub(crate) pattern: Option<(&'static str, fn(&str) -> bool)>,
+    pub(crate) pattern: Option<Pattern>,
     pub(crate) one_of: &'static [&'static str],
 }
 

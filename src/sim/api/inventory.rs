@@ -293,7 +293,6 @@ fn properties(context: &Context<'_>, node: &Node, registration: Registration) ->
         row.insert("InstanceState".to_owned(), json!(state));
         row.insert("Architecture".to_owned(), json!(node.platform.architecture));
         row.insert("LaunchTime".to_owned(), seconds(node.launched));
-        row.insert("AvailabilityZone".to_owned(), json!(super::ec2::zone(context.api, node)));
         row.insert("KeyName".to_owned(), json!(super::ec2::KEY_NAME));
         if let Some(profile) = &node.profile {
             row.insert("InstanceRole".to_owned(), json!(profile.role));

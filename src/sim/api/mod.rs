@@ -133,12 +133,12 @@ impl Api {
         tasks: &TaskTracker,
     ) -> Answer {
         let request_id = Uuid::new_v4().to_string();
-        if let Err(why) = self.from_a_program(&request) {
+        if let Err(why) = self.check_origin(&request) {
             return plain(StatusCode::FORBIDDEN, why);
         }
         if request.method() == Method::GET && request.uri().path().starts_with(upgrade::PATH) {
             return match self.admit(&request, &request_id, Timestamp::now()) {
-                Err(refusal) => refusal,
+                Err(refusal) => *refusal,
                 Ok(admitted) => {
                     let upgrade = hyper::upgrade::on(&mut request);
                     let gateway = self.gateway.clone();
@@ -192,7 +192,7 @@ impl Api {
 
     /// Refuses what a page in a browser could have sent: such a request has an Origin, or, by a name that resolves to this
     /// machine, another Host.
-    fn from_a_program<B>(&self, request: &Request<B>) -> Result<(), &'static str> {
+    fn check_origin<B>(&self, request: &Request<B>) -> Result<(), &'static str> {
         if request.headers().contains_key(header::ORIGIN) {
             return Err("requests from web pages are refused\n");
         }

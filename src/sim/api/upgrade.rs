@@ -34,13 +34,13 @@ impl Api {
         request: &Request<Incoming>,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Admitted, Answer> {
+    ) -> Result<Admitted, Box<Answer>> {
         let refuse = |error: &ApiError| {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::FORBIDDEN);
             let mut answer =
                 finish(status, "application/json", error.body(Wire::Json, request_id), request_id);
             answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error.code));
-            answer
+            Box::new(answer)
         };
         let key =
             websocket_key(request.headers()).map_err(|text| refuse(&ApiError::common("BadRequest", text)))?;

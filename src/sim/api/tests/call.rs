@@ -55,7 +55,7 @@ impl Reply {
 impl Caller {
     pub(super) async fn of(options: Options) -> Caller {
         let region = Region::start(options).await.unwrap();
-        let [_, _, (_, id), (_, secret)] = region.environment();
+        let [_, _, (_, id), (_, secret), _] = region.environment();
         let credentials = Credentials { access_key_id: id, secret_access_key: secret };
         let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         Caller { region, credentials, scope: "eu-west-1", date }

@@ -6,7 +6,7 @@ use aws_sdk_ec2::config::{BehaviorVersion, Region as AwsRegion};
 use crate::sim::{Options, Region};
 
 fn keys(region: &Region, secret: Option<&str>) -> Credentials {
-    let [_, _, (_, id), (_, right)] = region.environment();
+    let [_, _, (_, id), (_, right), _] = region.environment();
     Credentials::new(id, secret.map_or(right, str::to_owned), None, None, "test")
 }
 

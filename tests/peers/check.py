@@ -1,0 +1,46 @@
+"""Counts what passes and what fails, and says which."""
+
+import json
+import os
+import subprocess
+import sys
+
+passed = 0
+failed = 0
+
+
+def check(name, truth, why=""):
+    """One thing that must hold."""
+    global passed, failed
+    if truth:
+        passed += 1
+    else:
+        failed += 1
+        print(f"peers: FAILED: {name}: {why}", flush=True)
+
+
+def same(name, got, wanted):
+    check(name, got == wanted, f"got {got!r}, wanted {wanted!r}")
+
+
+def aws(*arguments, **environment):
+    """Runs the AWS CLI. Returns its exit code, its output read as JSON (or None), and its complaint."""
+    run = subprocess.run(
+        ["aws", "--output", "json", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    try:
+        answer = json.loads(run.stdout)
+    except ValueError:
+        answer = None
+    return run.returncode, answer, run.stderr.strip() or run.stdout.strip()
+
+
+def finish():
+    """Says the counts; a suite that checked nothing has failed."""
+    suite = os.path.basename(sys.argv[0]).removesuffix(".py")
+    print(f"peers: {suite}: {passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed or not passed else 0)

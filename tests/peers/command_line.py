@@ -1,0 +1,119 @@
+"""The AWS CLI lists, describes, starts and terminates, and is refused, in the region."""
+
+from check import aws, check, finish, same
+
+import botocore.session
+
+
+def node(name):
+    code, answer, why = aws("ec2", "describe-instances", "--filters", f"Name=tag:Name,Values={name}")
+    machines = [machine for group in (answer or {"Reservations": []})["Reservations"] for machine in group["Instances"]]
+    check(f"{name} is found", code == 0 and len(machines) == 1, why)
+    return machines[0]["InstanceId"]
+
+
+# Who is calling.
+code, answer, why = aws("sts", "get-caller-identity")
+check("get-caller-identity", code == 0 and answer["Arn"].endswith(":user/demo") and len(answer["Account"]) == 12, why)
+
+# Both lists, whole, over pages of every size.
+code, answer, why = aws("ec2", "describe-instances")
+machines = {m["InstanceId"]: m for group in answer["Reservations"] for m in group["Instances"]}
+check("describe-instances lists the fleet", code == 0 and len(machines) > 137 + 30, why or len(machines))
+code, answer, why = aws("ec2", "describe-instances", "--page-size", "7")
+paged = [m["InstanceId"] for group in answer["Reservations"] for m in group["Instances"]]
+same("pages of 7 hold the same machines", paged, list(machines))
+code, answer, why = aws("ssm", "describe-instance-information")
+managed = {row["InstanceId"]: row for row in answer["InstanceInformationList"]}
+check("describe-instance-information lists the managed ones", code == 0 and 100 < len(managed), why or len(managed))
+for size in ("5", "50"):
+    code, answer, why = aws("ssm", "describe-instance-information", "--page-size", size)
+    same(f"pages of {size} hold the same rows", [row["InstanceId"] for row in answer["InstanceInformationList"]], list(managed))
+code, answer, why = aws("ssm", "describe-instance-properties", "--page-size", "100")
+same("describe-instance-properties lists the same nodes", [row["InstanceId"] for row in answer["InstanceProperties"]], list(managed))
+code, answer, why = aws("ssm", "describe-instance-information", "--max-items", "3")
+check("--max-items stops and goes on", code == 0 and len(answer["InstanceInformationList"]) == 3 and answer["NextToken"], why)
+code, again, why = aws("ssm", "describe-instance-information", "--max-items", "3", "--starting-token", answer["NextToken"])
+check("a starting token goes on behind", code == 0 and again["InstanceInformationList"][0]["InstanceId"] == list(managed)[3], why)
+
+# Filters.
+code, answer, why = aws("ssm", "describe-instance-information", "--filters", "Key=PingStatus,Values=ConnectionLost")
+rows = answer["InstanceInformationList"]
+check("a filter on the ping status", code == 0 and rows and all(r["PingStatus"] == "ConnectionLost" for r in rows), why)
+code, answer, why = aws("ssm", "describe-instance-information", "--instance-information-filter-list", "key=PlatformTypes,valueSet=Windows")
+rows = answer["InstanceInformationList"]
+check("the old form of filters", code == 0 and rows and all(r["PlatformType"] == "Windows" for r in rows), why)
+code, answer, why = aws("ec2", "describe-instances", "--filters", "Name=instance-state-name,Values=stopped", "Name=tag:env,Values=dev")
+states = {m["State"]["Name"] for group in answer["Reservations"] for m in group["Instances"]}
+same("two filters of EC2", states, {"stopped"})
+code, answer, why = aws("ec2", "describe-regions")
+check("describe-regions", code == 0 and "eu-west-1" in [r["RegionName"] for r in answer["Regions"]], why)
+
+# Who can be connected to.
+web, idle = node("web-1"), node("idle-1")
+for target, status in ((web, "connected"), (idle, "notconnected"), ("i-0123456789abcdef0", "notconnected")):
+    code, answer, why = aws("ssm", "get-connection-status", "--target", target)
+    check(f"get-connection-status of {target}", code == 0 and answer == {"Target": target, "Status": status}, why or answer)
+
+# A session from its start to its end.
+client = botocore.session.get_session().create_client("ssm")
+session = client.start_session(Target=web, Reason="peers")["SessionId"]
+code, answer, why = aws("ssm", "describe-sessions", "--state", "Active")
+shown = [s for s in answer["Sessions"] if s["SessionId"] == session]
+check("describe-sessions shows it", code == 0 and shown and shown[0]["Target"] == web and shown[0]["Reason"] == "peers", why)
+code, answer, why = aws("ssm", "resume-session", "--session-id", session)
+check("resume-session gives a token", code == 0 and answer["SessionId"] == session and answer["TokenValue"], why)
+code, answer, why = aws("ssm", "terminate-session", "--session-id", session)
+check("terminate-session", code == 0 and answer == {"SessionId": session}, why)
+
+
+def ended(wanted):
+    """Its history, once it is there: a shell takes a moment to die."""
+    for _ in range(30):
+        _, answer, _ = aws("ssm", "describe-sessions", "--state", "History", "--filters", f"key=Target,value={web}")
+        found = [s for s in answer["Sessions"] if wanted(s)]
+        if found:
+            return found
+    return []
+
+
+shown = ended(lambda s: s["SessionId"] == session)
+check("it is history", shown and shown[0]["Status"] == "Terminated" and shown[0]["EndDate"])
+code, _, why = aws("ssm", "resume-session", "--session-id", session)
+check("an ended one is not resumed", code != 0 and "(DoesNotExistException)" in why, why)
+# Without its plugin the CLI starts a session, sees that it cannot use it, and ends it.
+code, _, why = aws("ssm", "start-session", "--target", web, "--reason", "no plugin")
+check("start-session without the plugin", code != 0 and "SessionManagerPlugin is not found" in why, why)
+check("and leaves nothing open", ended(lambda s: s.get("Reason") == "no plugin"))
+
+# Refusals, in AWS's words.
+for arguments, words in (
+    (("ssm", "start-session", "--target", idle), f"(TargetNotConnected) when calling the StartSession operation: {idle} is not connected."),
+    (("ssm", "start-session", "--target", "mi-0f3a81c2d4e5b6a70"), "(BadRequest) when calling the StartSession operation: Enable advanced-instances tier"),
+    (("ssm", "start-session", "--target", web, "--document-name", "Nowhere"), "(InvalidDocument)"),
+    (("ssm", "describe-instance-information", "--filters", "Key=Moon,Values=x"), "(InvalidFilterKey)"),
+    (("ssm", "describe-instance-information", "--no-paginate", "--next-token", "nonsense"), "(InvalidNextToken)"),
+    (("ssm", "describe-instance-information", "--no-paginate", "--max-results", "99"), "Member must have value less than or equal to 50"),
+    (("ec2", "describe-instances", "--instance-ids", "i-0123456789abcdef0"), "(InvalidInstanceID.NotFound) when calling the DescribeInstances operation: The instance ID 'i-0123456789abcdef0' does not exist"),
+    (("ec2", "describe-instances", "--instance-ids", "web-1"), "(InvalidInstanceID.Malformed)"),
+    (("ec2", "describe-instances", "--dry-run"), "(DryRunOperation)"),
+    (("ec2", "describe-vpcs",), "(InvalidAction)"),
+    (("ssm", "list-documents",), "(UnknownOperationException)"),
+):
+    code, _, why = aws(*arguments)
+    check(" ".join(arguments), code != 0 and words in why, why)
+
+# A wrong secret, a wrong key, a wrong region, no credentials.
+for name, environment, words in (
+    ("a wrong secret", {"AWS_SECRET_ACCESS_KEY": "wrong"}, ("(InvalidSignatureException)", "(AuthFailure)", "(SignatureDoesNotMatch)")),
+    ("a wrong key", {"AWS_ACCESS_KEY_ID": "AKIASOMEBODYELSE0000"}, ("(UnrecognizedClientException)", "(AuthFailure)", "(InvalidClientTokenId)")),
+    ("a stale token", {"AWS_SESSION_TOKEN": "stale"}, ("(UnrecognizedClientException)", "(AuthFailure)", "(InvalidClientTokenId)")),
+    ("another region", {"AWS_DEFAULT_REGION": "eu-north-1"}, ("valid region", "(AuthFailure)", "valid region")),
+):
+    calls = (("ssm", "describe-sessions", "--state", "Active"), ("ec2", "describe-instances"), ("sts", "get-caller-identity"))
+    for arguments, said in zip(calls, words):
+        code, _, why = aws(*arguments, **environment)
+        check(f"{name} is refused by {arguments[0]}", code != 0 and said in why, why)
+code, _, why = aws("ssm", "describe-sessions", "--state", "Active", "--no-sign-request")
+check("an unsigned call is refused", code != 0 and "MissingAuthenticationToken" in why, why)
+finish()
