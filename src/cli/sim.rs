@@ -56,10 +56,11 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
         None => alone(&region, &mut signals).await,
         Some((program, arguments)) => {
             let mut command = Command::new(program);
-            command.args(arguments).envs(region.environment()).kill_on_drop(true);
+            command.args(arguments).kill_on_drop(true);
             for name in MISLEADING {
                 command.env_remove(name);
             }
+            command.envs(region.environment());
             around(command, &program.to_string_lossy(), &mut signals).await
         }
     };
