@@ -382,3 +382,76 @@ impl agent::Uplink for Uplink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{agent::Uplink as _, gateway::Platform};
+
+    fn session() -> (Arc<Session>, Wires) {
+        let new = NewSession {
+            id: "demo-1".to_owned(),
+            target: "i-1".to_owned(),
+            name: "web-1".to_owned(),
+            platform: Platform::Linux,
+            agent_version: "3.3.987.0".to_owned(),
+            shell: None,
+            handshake: false,
+        };
+        let (session, wires) = Session::new(new, 1, GatewayOptions::default());
+        (Arc::new(session), wires)
+    }
+
+    fn notices(wires: &mut Wires) -> Vec<MessageType> {
+        std::iter::from_fn(|| wires.control.try_recv().ok())
+            .map(|bytes| Frame::parse(&bytes, Checks::Agent).unwrap().message_type)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_agent_is_paused_while_nobody_is_connected() {
+        let (session, mut wires) = session();
+        assert_eq!(notices(&mut wires), [MessageType::PausePublication]);
+        let first = session.seat();
+        assert_eq!(notices(&mut wires), [MessageType::StartPublication]);
+        let second = session.seat();
+        assert!(first.cut.is_cancelled(), "a session has one client");
+        session.leave(first.number);
+        assert_eq!(notices(&mut wires), [MessageType::StartPublication], "the former one is not missed");
+        session.leave(second.number);
+        assert_eq!(notices(&mut wires), [MessageType::PausePublication]);
+        assert_eq!(session.status().state, SessionState::Disconnected);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_fills_its_queue_and_nothing_more() {
+        let (session, wires) = session();
+        let mut uplink = Uplink { session: session.clone(), outlet: wires.outlet };
+        let frame = Bytes::from_static(b"frame");
+        assert_eq!(uplink.offer(frame.clone()), None, "lost, since nobody is connected");
+        let mut seat = session.seat();
+        let taken = (0..).find(|_| uplink.offer(frame.clone()).is_some());
+        assert_eq!(taken, Some(QUEUE));
+        assert!(seat.frames.recv().await.is_some());
+        uplink.room().await;
+        assert_eq!(uplink.offer(frame.clone()), None);
+        assert_eq!(uplink.offer(frame.clone()), Some(frame.clone()));
+        session.leave(seat.number);
+        uplink.room().await;
+        assert_eq!(uplink.offer(frame), None, "a lost client does not block the agent");
+    }
+
+    #[tokio::test]
+    async fn the_first_cause_of_an_end_wins() {
+        let (session, mut wires) = session();
+        session.end("The instance was terminated".to_owned());
+        session.end(String::new());
+        assert_eq!(notices(&mut wires), [MessageType::PausePublication, MessageType::ChannelClosed]);
+        session.over(agent::Ending { output: "killed".to_owned(), failed: true });
+        let status = session.status();
+        assert_eq!(
+            (status.state, status.output.as_str()),
+            (SessionState::Terminated, "The instance was terminated")
+        );
+    }
+}
