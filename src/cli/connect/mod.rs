@@ -42,7 +42,10 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
     let mut found = find(&client, &connect.target).await?;
     let ticket = match client.start_session_for(&found.target, connect.reason.as_deref()).await {
         Ok(ticket) => ticket,
-        Err(error) => return Err(explain(&client, &mut found, error).await),
+        Err(mut error) => {
+            error.what = error.what.replacen(&found.target, &found.label(), 1);
+            return Err(explain(&client, &mut found, error).await);
+        }
     };
     eprintln!(
         "ssmtui: session {} on {}; ~? after a new line lists what you can do",
@@ -68,6 +71,7 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
         events,
         signals,
         raw,
+        has_run: false,
     };
     session.run().await
 }
@@ -230,6 +234,8 @@ struct Session {
     raw: Raw,
     /// What ends a shell whose input has ended.
     at_eof: &'static [u8],
+    /// The far side has shown something.
+    has_run: bool,
 }
 
 /// How the loop ended.
@@ -258,7 +264,7 @@ impl Session {
         // All written, or the terminal does not take it.
         let _ = timeout(FAREWELL, failure.recv()).await;
         drop(self.raw);
-        conclude(outcome)
+        conclude(outcome, self.has_run)
     }
 
     /// Until the session ends or somebody ends it.
@@ -304,7 +310,10 @@ impl Session {
                     waiting -= input.pop_front().map_or(0, |bytes| bytes.len());
                 }
                 event = self.events.recv(), if shown.is_none() => match event {
-                    Some(Event::Output(bytes)) => shown = Some(bytes),
+                    Some(Event::Output(bytes)) => {
+                        self.has_run = true;
+                        shown = Some(bytes);
+                    }
                     Some(Event::Ended(end)) => return Outcome::Ended(end),
                     Some(event) => if let Some(words) = words(&event) { self.say(&words) },
                     None => return Outcome::Ended(End::Lost("the session's task has gone".to_owned())),
@@ -376,11 +385,11 @@ fn words(event: &Event) -> Option<String> {
 }
 
 /// The last words, and the code: 0 when the session ended by itself or was left, 1 when it was refused, lost or broken.
-fn conclude(outcome: Outcome) -> Result<ExitCode, Failure> {
+fn conclude(outcome: Outcome, has_run: bool) -> Result<ExitCode, Failure> {
     match outcome {
         Outcome::Ended(end) => {
             eprintln!("ssmtui: {end}");
-            Ok(code(&end))
+            Ok(code(&end, has_run))
         }
         Outcome::Left => {
             eprintln!("ssmtui: left; the service did not confirm the end in time, its idle timeout will");
@@ -399,9 +408,11 @@ fn conclude(outcome: Outcome) -> Result<ExitCode, Failure> {
     }
 }
 
-fn code(end: &End) -> ExitCode {
+fn code(end: &End, has_run: bool) -> ExitCode {
     match end {
+        // A session that ended with words before it showed anything could not be started.
         End::Closed { output } if output.contains("----------ERROR-------") => ExitCode::FAILURE,
+        End::Closed { output } if !has_run && !output.trim().is_empty() => ExitCode::FAILURE,
         End::Closed { .. } | End::Terminated => ExitCode::SUCCESS,
         End::TimedOut | End::Refused(_) | End::Lost(_) | End::Protocol(_) => ExitCode::FAILURE,
     }
@@ -424,14 +435,14 @@ mod tests {
     #[test]
     fn peers_c03_a_lost_terminal_ends_the_session_with_words() {
         let lost = Outcome::Input(io::Error::from_raw_os_error(5));
-        let words = conclude(lost).unwrap_err().to_string();
+        let words = conclude(lost, true).unwrap_err().to_string();
         assert!(words.contains("the terminal is gone, so the session was ended"), "{words}");
         assert!(words.contains("Input/output error"), "{words}");
     }
 
     #[test]
     fn only_a_good_end_is_a_success() {
-        let success = |end: End| format!("{:?}", code(&end)) == format!("{:?}", ExitCode::SUCCESS);
+        let success = |end: End| format!("{:?}", code(&end, true)) == format!("{:?}", ExitCode::SUCCESS);
         assert!(success(End::Closed { output: String::new() }));
         assert!(success(End::Terminated));
         assert!(!success(End::Closed {
