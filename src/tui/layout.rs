@@ -62,7 +62,7 @@ pub fn is_wide(size: term::Size) -> bool {
 pub fn fleet(size: term::Size) -> FleetParts {
     let body = bands(size).body;
     let details = is_wide(size).then(|| {
-        let width = (body.width * 2 / 5).clamp(36, 60);
+        let width = (body.width / 3).clamp(36, 64);
         Rect { x: body.right() - width, width, ..body }
     });
     let frame = Rect { width: body.width - details.map_or(0, |d| d.width), ..body };
@@ -101,16 +101,16 @@ pub const GUTTER: u16 = 3;
 /// Cells between two columns.
 const GAP: u16 = 2;
 /// The least of a name that still tells anything.
-const NAME: u16 = 10;
+const NAME: u16 = 16;
 /// More than this of a name is wasted as long as other columns wait.
-const LONG_NAME: u16 = 24;
+const LONG_NAME: u16 = 26;
 
-/// Cells of a column, the short and the full form. The glyph, a space, `not configured` and the mark of an old agent
-/// make 18.
+/// Cells of a column, the short and the full form. The glyph, a space and `not configured` make 16; who
+/// has the mark of an old agent has a shorter word.
 const fn width(column: Column) -> (u16, u16) {
     match column {
         Column::Name => (NAME, LONG_NAME),
-        Column::State => (18, 18),
+        Column::State => (16, 16),
         Column::Id => (10, 20),
         Column::Platform => (14, 22),
         Column::Agent => (10, 10),
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn columns_leave_by_importance_and_fill_the_row() {
-        assert_eq!(names(48), ["name", "id", "state"]);
+        assert_eq!(names(49), ["name", "id", "state"]);
         assert_eq!(names(38), ["name", "state"]);
         assert_eq!(names(78), ["name", "id", "platform", "state", "seen"]);
         assert_eq!(names(5), ["name"]);

@@ -36,6 +36,9 @@ pub mod text;
 pub mod update;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use run::run;
 
 use crate::{aws, config};

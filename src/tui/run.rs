@@ -3,13 +3,15 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     io,
     pin::pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use crossterm::event::{Event as Input, EventStream, KeyEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -118,7 +120,7 @@ impl App {
                 }
             }
             for _ in 0..BATCH {
-                match keys.next().now_or_never() {
+                match ready(&mut keys).await {
                     Some(input) => urgent |= push(&mut events, input),
                     None => break,
                 }
@@ -169,6 +171,16 @@ impl App {
         self.state.dirty = false;
         Ok(())
     }
+}
+
+/// A key that is there already. The stream remembers the waker of the poll that found nothing, so it must be this task's own
+/// and not one that wakes nobody.
+async fn ready(keys: &mut EventStream) -> Option<Option<io::Result<Input>>> {
+    poll_fn(|context| match keys.poll_next_unpin(context) {
+        Poll::Ready(input) => Poll::Ready(Some(input)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// What the terminal sent, as an event; whether somebody waits to see it.

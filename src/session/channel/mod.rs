@@ -25,6 +25,8 @@ mod incoming;
 mod input;
 mod outgoing;
 mod rtt;
+#[cfg(test)]
+mod tests;
 mod violation;
 
 use std::{
@@ -295,8 +297,6 @@ impl Channel {
 
     fn unpause(&mut self, now: Instant) {
         if std::mem::take(&mut self.paused) {
-            // It could not answer before.
-            self.heard = now;
             self.outgoing.unpause(now);
             // Nobody has seen the pause: nothing to tell, and nothing to pile up.
             match self.events.back() {
@@ -426,6 +426,3 @@ impl Channel {
         self.outgoing.is_idle()
     }
 }
-
-#[cfg(test)]
-mod tests;

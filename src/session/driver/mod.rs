@@ -17,6 +17,8 @@ mod link;
 mod outbox;
 mod retry;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::{
     future::Future,
@@ -353,6 +355,3 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -98,6 +98,8 @@ pub struct List {
     pub question: u64,
     /// What is found next moves the cursor to its first row: the query changed.
     pub to_top: bool,
+    /// The user has put the cursor somewhere; until then it stays at the top while rows come in.
+    pub placed: bool,
     /// The row under the cursor, by its place.
     pub cursor: usize,
     /// The same row by its id, so that a refresh does not move it.
@@ -140,13 +142,16 @@ impl List {
             None if self.to_top => 0,
             None => self.cursor,
         };
+        let placed = self.placed && !self.to_top;
         self.to_top = false;
         self.go(place, height);
+        self.placed = placed;
         true
     }
 
     /// Moves the cursor to a place, or as near as there is, and the window with it.
     pub fn go(&mut self, place: usize, height: usize) {
+        self.placed = true;
         self.cursor = place.min(self.len().saturating_sub(1));
         self.selected = self.id(self.cursor).cloned();
         self.show_cursor(height);
@@ -182,6 +187,15 @@ impl FleetView {
             probed: HashMap::new(),
             probe_due: None,
         }
+    }
+
+    /// The id that was typed into the search box although no list has it: where nothing can be listed, starting a session is
+    /// itself the test.
+    pub fn typed_id(&self) -> Option<InstanceId> {
+        let text = self.query.text().trim();
+        let digits = text.strip_prefix("i-").or_else(|| text.strip_prefix("mi-"))?;
+        let whole = matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (whole && self.list.is_empty()).then(|| InstanceId::new(text))
     }
 
     /// The instance under the cursor.

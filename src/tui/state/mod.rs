@@ -133,7 +133,9 @@ impl State {
         let instance = self.subject();
         let verdict = instance.map(|instance| self.verdict(instance));
         Snapshot {
-            row: instance.map(|instance| instance.label().to_owned()),
+            row: instance
+                .map(|instance| instance.label().to_owned())
+                .or_else(|| self.fleet.typed_id().map(|id| id.to_string())),
             unreachable: verdict.as_ref().and_then(Verdict::explains_refusal),
             has_fix: verdict.as_ref().is_some_and(|verdict| fix(verdict).is_some()),
             marks: self.fleet.marks.len(),

@@ -136,6 +136,10 @@ pub(super) fn search(state: &mut State, out: &mut Vec<Effect>) {
 /// A search answered.
 pub(super) fn found(state: &mut State, matches: Matches) {
     let height = state.list_height();
+    // While rows come in for the first time the cursor stays at the top, unless the user has put it somewhere.
+    if state.fleet.reading.ended.is_none() && !state.fleet.list.placed {
+        state.fleet.list.to_top = true;
+    }
     if state.fleet.list.take(matches, height) {
         probe_soon(state);
     }

@@ -14,9 +14,6 @@ mod mouse;
 mod popup;
 mod session;
 
-#[cfg(test)]
-mod tests;
-
 use super::{
     event::{Effect, Event, Now},
     layout,

@@ -30,6 +30,9 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 pub(super) fn open_selected(state: &mut State, out: &mut Vec<Effect>) {
     state.popup = None;
     if state.fleet.marks.is_empty() {
+        if let Some(id) = state.fleet.typed_id() {
+            return try_id(state, id, out);
+        }
         let Some(instance) = state.fleet.selected().cloned() else { return };
         if state.verdict(&instance).explains_refusal().is_some() {
             state.popup = Some(Popup::Explain { id: instance.id.clone(), scroll: 0 });
@@ -73,6 +76,13 @@ pub(super) fn open(state: &mut State, id: &InstanceId, out: &mut Vec<Effect>) {
         return problem(state, format!("{id} is no longer in the list"));
     };
     begin(state, instance.label(), instance.id.clone(), instance.target().clone(), out);
+}
+
+/// Starts a session on an id that no list has.
+fn try_id(state: &mut State, id: InstanceId, out: &mut Vec<Effect>) {
+    if state.fleet.access == Access::Ready {
+        begin(state, id.as_str(), id.clone(), id.clone(), out);
+    }
 }
 
 fn begin(state: &mut State, label: &str, instance: InstanceId, target: InstanceId, out: &mut Vec<Effect>) {

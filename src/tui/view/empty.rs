@@ -41,6 +41,13 @@ fn lines(state: &State, theme: Theme, width: u16) -> Vec<Line<'static>> {
     let key = |action| state.keymap.key_of(state.base_context(), action).unwrap_or_default();
     let again = || format!("press {} to try again", key(Action::Refresh));
     let whole = header::place(state);
+    if let (Access::Ready, Some(id), false) =
+        (&state.fleet.access, state.fleet.typed_id(), state.fleet.reading.running)
+    {
+        let what = format!("{id} is in no list");
+        let try_it = format!("{} tries to start a session on it all the same", key(Action::Shell));
+        return said(theme, width, Style::new(), &what, &["", &try_it]);
+    }
     match &state.fleet.access {
         Access::Connecting => said(theme, width, theme.dim(), "looking for credentials…", &[]),
         Access::Failed(failure) => told(theme, width, failure, &again()),

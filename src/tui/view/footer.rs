@@ -15,7 +15,7 @@ use crate::tui::{
     action_table::TABLE,
     layout::Bands,
     state::{State, fleet::Access, tab::Tab},
-    text::{fit, span},
+    text::{fit, short_id, span},
 };
 
 /// A key and what it does, in a word.
@@ -66,12 +66,18 @@ fn hints(state: &State) -> Vec<Hint> {
     let context = state.context();
     let facts = state.snapshot();
     let leader = state.keymap.leader().to_string();
-    let mut plain = Vec::new();
-    let mut led = Vec::new();
+    let mut hints = Vec::new();
+    if matches!(context, Context::Pane | Context::Starting | Context::Ended) {
+        // The way out first: who sits in a session for the first time looks for it.
+        hints.push(Hint { key: leader.clone(), word: "commands".to_owned() });
+    }
     for entry in TABLE {
         let Some(word) = entry.hint() else { continue };
         let Some(key) = state.keymap.key_of(context, entry.action) else { continue };
-        if entry.action.disabled(&facts).is_some() {
+        // In the fleet the same is to be had without the leader; inside a session the panel tells the rest.
+        let led = key.starts_with(&leader);
+        let useful = matches!(entry.action, Action::GoFleet | Action::Help | Action::CancelPaste);
+        if (led && !(useful && context == Context::Pane)) || entry.action.disabled(&facts).is_some() {
             continue;
         }
         let word = match (entry.action, context) {
@@ -80,38 +86,14 @@ fn hints(state: &State) -> Vec<Hint> {
             (Action::Accept, Context::Rename) => "rename",
             (Action::Dismiss, Context::Confirm) => "no",
             (Action::Dismiss, Context::Rename) => "cancel",
+            (Action::Dismiss, Context::Scroll) => "back to the prompt",
             (Action::Shell, _) if facts.marks > 1 => "shells on all marked",
-            (Action::Mark, _) if facts.row.as_ref().is_some_and(|_| is_marked(state)) => "unmark",
+            (Action::Mark, _) if is_marked(state) => "unmark",
             _ => word,
         };
-        let word = word.to_owned();
-        match key.strip_prefix(&format!("{leader} ")) {
-            None => plain.push(Hint { key, word }),
-            Some(rest) if in_fleet(context) => {
-                // In the fleet the same is to be had without the leader.
-                let _ = rest;
-            }
-            Some(rest) => led.push(Hint { key: rest.to_owned(), word }),
-        }
+        hints.push(Hint { key, word: word.to_owned() });
     }
-    if let Some(first) = led.first_mut() {
-        first.key = format!("{leader} {}", first.key);
-    }
-    if context == Context::Pane {
-        // The way out first: who sits in a session for the first time looks for it.
-        plain.insert(0, Hint { key: leader, word: "commands".to_owned() });
-        plain.extend(led.into_iter().map(|mut hint| {
-            hint.key = hint.key.rsplit(' ').next().unwrap_or_default().to_owned();
-            hint
-        }));
-        return plain;
-    }
-    plain.extend(led);
-    plain
-}
-
-fn in_fleet(context: Context) -> bool {
-    matches!(context, Context::Search | Context::List)
+    hints
 }
 
 fn is_marked(state: &State) -> bool {
@@ -121,7 +103,7 @@ fn is_marked(state: &State) -> bool {
 /// How the list or the session is, for the right end.
 fn status(state: &State) -> String {
     match state.tabs.current() {
-        Some(tab) => session_status(tab),
+        Some(tab) => session_status(tab, state.size.cols),
         None => fleet_status(state),
     }
 }
@@ -147,7 +129,7 @@ fn fleet_status(state: &State) -> String {
     }
 }
 
-fn session_status(tab: &Tab) -> String {
+fn session_status(tab: &Tab, cols: u16) -> String {
     let mut parts = Vec::new();
     if let Some(percent) = tab.outgoing.percent() {
         parts.push(format!("paste {percent} %"));
@@ -155,7 +137,7 @@ fn session_status(tab: &Tab) -> String {
     if let Some(time) = tab.link.round_trip {
         parts.push(format!("{} ms", time.as_millis()));
     }
-    parts.push(tab.target.to_string());
+    parts.push(if cols < 70 { short_id(tab.target.as_str()) } else { tab.target.to_string() });
     format!("{} ", parts.join(" · "))
 }
 

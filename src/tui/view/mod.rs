@@ -9,9 +9,6 @@ mod pane;
 mod popup;
 mod theme;
 
-#[cfg(test)]
-mod tests;
-
 use ratatui::{
     Frame,
     buffer::Buffer,

@@ -154,15 +154,17 @@ fn menu(state: &State, items: &[MenuItem], selected: usize, theme: Theme, area: 
     for (at, (item, (doc, off))) in items.iter().zip(texts).enumerate().skip(first).take(height) {
         let place = Rect { y: inner.y + (at - first) as u16, height: 1, ..inner };
         let style = if off.is_some() { theme.dim() } else { Style::new() };
+        let room = usize::from(place.width).saturating_sub(keys + 2);
         let mut spans = vec![
             Span::styled(
                 format!(" {:>keys$} ", item.key),
                 if off.is_some() { theme.dim() } else { theme.key() },
             ),
-            Span::styled(doc, style),
+            Span::styled(fit(&doc, room), style),
         ];
         if let Some(reason) = off {
-            spans.push(Span::styled(format!(" · {reason}"), theme.dim()));
+            let rest = room.saturating_sub(doc.width());
+            spans.push(Span::styled(fit(&format!(" · {reason}"), rest), theme.dim()));
         }
         put_lines([Line::from(spans)], place, buffer);
         if at == selected {

@@ -2,10 +2,7 @@
 //! enemies.
 
 mod agent;
-mod hostile;
 mod pair;
-mod recorded;
-mod rules;
 
 use std::time::Duration;
 

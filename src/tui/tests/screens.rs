@@ -1,0 +1,313 @@
+//! Screens as text, every view at 80×24, 120×40 and 50×15. Read them when they change: they are what the user sees.
+
+use std::time::Duration;
+
+use ratatui::style::{Color, Modifier};
+
+use super::stage::{SMALL, Stage, USUAL, WIDE, failure, probed};
+use crate::{
+    fleet::{Connection, Outcome, Source, Update},
+    session,
+    tui::event::Event,
+};
+
+/// The same scene at three sizes, one below the other.
+fn shows(name: &str, prepare: impl Fn(&mut Stage)) {
+    let mut pages = String::new();
+    for size in [USUAL, WIDE, SMALL] {
+        let mut stage = Stage::listed(size);
+        prepare(&mut stage);
+        pages.push_str(&page(&stage));
+    }
+    insta::assert_snapshot!(name, pages);
+}
+
+/// The same, from before anything was known.
+fn shows_from_start(name: &str, prepare: impl Fn(&mut Stage)) {
+    let mut pages = String::new();
+    for size in [USUAL, WIDE, SMALL] {
+        let mut stage = Stage::new(size);
+        prepare(&mut stage);
+        pages.push_str(&page(&stage));
+    }
+    insta::assert_snapshot!(name, pages);
+}
+
+fn page(stage: &Stage) -> String {
+    let size = stage.state.size;
+    let edge = "─".repeat(usize::from(size.cols));
+    let body: String = stage.screen().lines().map(|line| format!("{line}\n")).collect();
+    format!("{}×{}\n{edge}\n{body}{edge}\n\n", size.cols, size.rows)
+}
+
+fn reading(stage: &mut Stage, source: Source, outcome: Outcome) {
+    let generation = stage.state.fleet.reading.generation;
+    stage.happens(Event::Listed(Update::Done { generation, source, outcome }));
+}
+
+fn denied(action: &str) -> Outcome {
+    Outcome::Denied { action: action.to_owned(), message: "not authorized".to_owned() }
+}
+
+#[test]
+fn fleet_connecting() {
+    shows_from_start("fleet_connecting", |_| {});
+}
+
+#[test]
+fn fleet_loading() {
+    shows_from_start("fleet_loading", Stage::connect);
+}
+
+#[test]
+fn fleet_full() {
+    shows("fleet_full", |stage| {
+        probed(stage, "i-0a1b2c3d4e5f60001", Connection::Connected);
+        probed(stage, "i-0a1b2c3d4e5f60002", Connection::NotConnected);
+        stage.select("web-1");
+    });
+}
+
+#[test]
+fn fleet_filtered() {
+    shows("fleet_filtered", |stage| {
+        stage.types("web");
+    });
+}
+
+#[test]
+fn fleet_filtered_away() {
+    shows("fleet_filtered_away", |stage| {
+        stage.types("zebra");
+    });
+}
+
+#[test]
+fn fleet_commands_marked_and_ordered() {
+    shows("fleet_commands", |stage| {
+        stage.press("esc space space o down enter");
+        stage.waits(Duration::from_secs(5));
+    });
+}
+
+#[test]
+fn fleet_empty() {
+    shows_from_start("fleet_empty", |stage| {
+        stage.connect();
+        reading(stage, Source::AgentList, Outcome::Complete);
+        reading(stage, Source::MachineList, Outcome::Complete);
+        let generation = stage.state.fleet.reading.generation;
+        stage.happens(Event::ListEnded { generation });
+    });
+}
+
+#[test]
+fn fleet_denied() {
+    shows_from_start("fleet_denied", |stage| {
+        stage.connect();
+        reading(stage, Source::AgentList, denied("ssm:DescribeInstanceInformation"));
+        reading(stage, Source::MachineList, denied("ec2:DescribeInstances"));
+        let generation = stage.state.fleet.reading.generation;
+        stage.happens(Event::ListEnded { generation });
+    });
+}
+
+#[test]
+fn fleet_partly_denied() {
+    shows_from_start("fleet_partial", |stage| {
+        stage.connect();
+        let generation = stage.state.fleet.reading.generation;
+        let records = super::stage::agents(stage.now);
+        stage.happens(Event::Listed(Update::Agents { generation, records }));
+        reading(stage, Source::AgentList, Outcome::Complete);
+        reading(stage, Source::MachineList, denied("ec2:DescribeInstances"));
+        stage.happens(Event::ListEnded { generation });
+    });
+}
+
+#[test]
+fn fleet_without_credentials() {
+    shows_from_start("fleet_no_credentials", |stage| {
+        stage.happens(Event::NotConnected(crate::tui::event::Failure {
+            what: "cannot use profile prod (eu-west-1): the SSO sign-in has ended".to_owned(),
+            why: "the token in ~/.aws/sso/cache expired at 14:02".to_owned(),
+            next: "run `aws sso login --profile prod` in another terminal".to_owned(),
+            detail: None,
+        }));
+    });
+}
+
+#[test]
+fn details_of_what_cannot_be_reached() {
+    shows("details_not_configured", |stage| {
+        stage.select("bare-1").press("esc w");
+    });
+}
+
+#[test]
+fn explained_instead_of_failing() {
+    shows("explain", |stage| {
+        stage.select("lost-1").press("enter");
+    });
+}
+
+#[test]
+fn help() {
+    shows("help", |stage| {
+        stage.press("f1");
+    });
+}
+
+#[test]
+fn menu() {
+    shows("menu", |stage| {
+        stage.select("web-1").press("tab");
+    });
+}
+
+#[test]
+fn order() {
+    shows("order", |stage| {
+        stage.press("esc o down");
+    });
+}
+
+#[test]
+fn tab_starting() {
+    shows("tab_starting", |stage| {
+        stage.select("web-1").press("enter");
+        let life = stage.life();
+        stage.happens(Event::Started { life, result: Ok(super::stage::ticket()) });
+        stage.session(life, session::Event::SocketOpen);
+        stage.passes(Duration::from_millis(430));
+        stage.happens(Event::Tick);
+    });
+}
+
+#[test]
+fn tab_not_started() {
+    shows("tab_not_started", |stage| {
+        stage.select("web-1").press("enter");
+        let life = stage.life();
+        stage.happens(Event::Started { life, result: Err(failure()) });
+    });
+}
+
+fn live(stage: &mut Stage) -> crate::tui::event::Life {
+    let other = stage.opens("web-2");
+    let life = stage.opens("web-1");
+    stage.output(other, "\x07");
+    stage.output(life, "Last login: Sun May  3 11:58:02 2026\r\n$ uptime\r\n 12:00:00 up 3 days\r\n$ ");
+    stage.session(life, session::Event::RoundTrip(Duration::from_millis(23)));
+    life
+}
+
+#[test]
+fn tab_live() {
+    shows("tab_live", |stage| {
+        live(stage);
+    });
+}
+
+#[test]
+fn tab_which_key() {
+    shows("tab_which_key", |stage| {
+        live(stage);
+        stage.press("ctrl-]");
+    });
+}
+
+#[test]
+fn tab_reconnecting() {
+    shows("tab_reconnecting", |stage| {
+        let life = live(stage);
+        stage
+            .session(life, session::Event::Reconnecting { attempt: 1, cause: "connection reset".to_owned() });
+        stage.passes(Duration::from_secs(12));
+        stage
+            .session(life, session::Event::Reconnecting { attempt: 3, cause: "no route to host".to_owned() });
+    });
+}
+
+#[test]
+fn tab_ended() {
+    shows("tab_ended", |stage| {
+        let life = live(stage);
+        stage.session(life, session::Event::Ended(session::End::Closed { output: String::new() }));
+    });
+}
+
+#[test]
+fn tab_scrolled_back() {
+    shows("tab_scrolled", |stage| {
+        let life = live(stage);
+        let lines: String = (1..=100).map(|n| format!("line {n}\r\n")).collect();
+        stage.output(life, &lines);
+        stage.press("ctrl-] [ pageup");
+    });
+}
+
+#[test]
+fn rename() {
+    shows("rename", |stage| {
+        live(stage);
+        stage.press("ctrl-] r");
+    });
+}
+
+#[test]
+fn quit_confirm() {
+    shows("quit_confirm", |stage| {
+        live(stage);
+        stage.press("ctrl-] q");
+    });
+}
+
+#[test]
+fn paste_confirm() {
+    shows("paste_confirm", |stage| {
+        live(stage);
+        stage.happens(Event::Paste("cd /tmp\nrm -rf build\nmake\n".to_owned()));
+    });
+}
+
+#[test]
+fn many_tabs() {
+    shows("many_tabs", |stage| {
+        for _ in 0..20 {
+            stage.opens("web-1");
+        }
+        stage.press("alt-1");
+        stage.press("alt-9");
+    });
+}
+
+#[test]
+fn colour_tells_states_apart_and_marks_what_matched() {
+    let mut stage = Stage::listed(USUAL);
+    stage.types("bare");
+    let buffer = stage.buffer();
+    let row = stage.screen().lines().position(|line| line.contains("bare-1")).unwrap() as u16;
+    let line: Vec<&str> = (0..80).map(|x| buffer[(x, row)].symbol()).collect();
+    let at = |symbol: &str| line.iter().position(|cell| *cell == symbol).unwrap() as u16;
+    assert_eq!(buffer[(at("✗"), row)].fg, Color::Red);
+    let matched = &buffer[(at("b"), row)];
+    assert!(matched.modifier.contains(Modifier::UNDERLINED), "{matched:?}");
+    assert_eq!(matched.fg, Color::Yellow);
+    let rest = &buffer[(at("-"), row)];
+    assert!(!rest.modifier.contains(Modifier::UNDERLINED), "only what matched is marked");
+}
+
+#[test]
+fn a_lost_connection_dims_the_screen() {
+    let mut stage = Stage::listed(USUAL);
+    let life = live(&mut stage);
+    let before = stage.buffer();
+    stage.session(life, session::Event::Reconnecting { attempt: 1, cause: "reset".to_owned() });
+    let after = stage.buffer();
+    // The `$` of the second line, which the strip at the top does not cover.
+    let cell = (0, 2);
+    assert_eq!(before[cell].symbol(), "$");
+    assert!(!before[cell].modifier.contains(Modifier::DIM));
+    assert!(after[cell].modifier.contains(Modifier::DIM), "{:?}", after[cell]);
+}
