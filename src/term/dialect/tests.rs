@@ -429,6 +429,31 @@ fn rows_that_stand_for_forgotten_lines_are_not_stored() {
     assert_eq!(screen.scrollback_line(1).map(|line| line.plain()).as_deref(), Some("3"));
 }
 
+#[test]
+fn a_recorded_session_with_vim_in_it() {
+    let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/shell.expected");
+    let bytes = std::fs::read(recording).expect("the recording is in the repository");
+    let at =
+        |part: &[u8]| bytes.windows(part.len()).position(|window| window == part).expect("vim ran in it");
+    let (enter, leave) = (at(b"\x1b[?1049h"), at(b"\x1b[?1049l"));
+    let mut screen = Terminal::new(Size::default());
+    screen.feed(&bytes[..enter]);
+    screen.resize(Size { rows: 43, cols: 132 });
+    let mut fed = screen.feed(&bytes[enter..leave]);
+    assert!(
+        screen.alternate_screen() && screen.text().starts_with("alYha\nbeXta\ngamma\n~"),
+        "{}",
+        screen.text()
+    );
+    add(&mut fed, screen.feed(&bytes[leave..]));
+    let shell = ["$ ls", "app.log  data  notes.txt", "$ stty size", "24 80", "$ stty size", "43 132"];
+    let shell = [&shell[..], &["$ vim -u NONE -i NONE -N notes.txt", "$ sleep 60", "^C", "$ exit"]].concat();
+    assert_eq!(screen.text(), shell.join("\n"));
+    assert_eq!(screen.input_modes(), InputModes::default());
+    // vim measures two characters, and asks who we are.
+    assert_eq!(fed.answers, b"\x1b[2;2R\x1b[3;1R\x1b[>0;95;0c");
+}
+
 /// Everything about a terminal that can be seen.
 fn seen(terminal: &Terminal) -> impl PartialEq + std::fmt::Debug + use<> {
     let size = terminal.size();

@@ -62,9 +62,27 @@ impl<'a> Translator<'a> {
         self.fed.answers.extend_from_slice(answer.to_string().as_bytes());
     }
 
-    /// Passes an ordinary sequence at the start of `bytes` through untouched, and says how long it is. All that goes through
-    /// here would come out of [`vte::Perform::csi_dispatch`] the same, just later.
+    /// Passes ordinary text or an ordinary sequence at the start of `bytes` through untouched, and says how long it is. All
+    /// that goes through here would come out of the longer way the same, just later.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Option<usize> {
+        if bytes[0] == 0x1b {
+            return self.pass_sequence(bytes);
+        }
+        if !self.state.is_plain() {
+            return None;
+        }
+        let ordinary = |byte: &u8| matches!(byte, 0x20..=0x7e | b'\r' | b'\n' | b'\t');
+        let length = bytes.iter().position(|byte| !ordinary(byte)).unwrap_or(bytes.len());
+        // A mark that combines with the last character comes later, and changes nothing about it.
+        let (text, last) = (&bytes[..length], bytes[..length].iter().rev().find(|byte| **byte >= 0x20));
+        self.state.out.extend_from_slice(text);
+        if let Some(last) = last {
+            self.state.last = char::from(*last);
+        }
+        (length > 0).then_some(length)
+    }
+
+    fn pass_sequence(&mut self, bytes: &[u8]) -> Option<usize> {
         const MAX: usize = 32;
         let parameters = bytes.strip_prefix(b"\x1b[")?;
         let length = parameters.iter().take(MAX).position(|byte| !matches!(byte, b'0'..=b'9' | b';'))?;
