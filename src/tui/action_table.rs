@@ -135,7 +135,7 @@ pub static TABLE: &[Entry] = &[
         "copy-fix",
         "copy the line that mends it",
         Shown::BarAndMenu("copy the fix"),
-        &[(Contexts::of(&[Explain, Details]), "y"), (LIST, "Y")],
+        &[(Contexts::of(&[Explain, Details]), "y"), (LIST, "Y"), (SEARCH, "alt-y")],
     ),
     entry(
         Action::TryAnyway,

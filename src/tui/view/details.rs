@@ -37,7 +37,8 @@ pub(super) fn verdict(state: &State, instance: &Instance, theme: Theme, width: u
         ),
     ])];
     let verdict = state.verdict(instance);
-    let mut before = None;
+    let copy = copies(state);
+    let (mut before, mut told) = (None, false);
     for (kind, text) in verdict.lines() {
         let (lead, style) = match kind {
             LineKind::Flag => ("", theme.alarm()),
@@ -58,14 +59,19 @@ pub(super) fn verdict(state: &State, instance: &Instance, theme: Theme, width: u
             let lead = if at == 0 { lead.to_owned() } else { " ".repeat(indent) };
             lines.push(Line::styled(format!("{lead}{piece}"), style));
         }
-    }
-    if crate::tui::state::fix(&verdict).is_some() {
-        let contexts = [state.context(), state.base_context(), crate::tui::action::Context::List];
-        if let Some(key) = contexts.iter().find_map(|c| state.keymap.key_of(*c, Action::CopyFix)) {
-            lines.push(Line::styled(format!("  {key} copies this line"), theme.dim()));
+        // The first command is the one that is copied.
+        if kind == LineKind::Command && !told {
+            told = true;
+            lines.extend(copy.clone().map(|text| Line::styled(text, theme.dim())));
         }
     }
     lines
+}
+
+/// "y copies this line", by the key that does so here.
+fn copies(state: &State) -> Option<String> {
+    let key = state.keymap.key_of(state.context(), Action::CopyFix)?;
+    Some(format!("  {key} copies this line"))
 }
 
 fn facts(state: &State, instance: &Instance, theme: Theme, width: u16) -> Vec<Line<'static>> {

@@ -9,7 +9,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{details, empty, put_lines, theme::Theme};
+use super::{details, empty, put, put_lines, theme::Theme};
 use crate::{
     fleet::{
         Column, Direction, Instance, Query, phrase,
@@ -73,7 +73,7 @@ fn search_box(state: &State, theme: Theme, parts: &FleetParts, buffer: &mut Buff
     buffer.set_line(area.x, area.y, &Line::from(spans), area.width);
     let width = count.width() as u16;
     if width > 0 && width + 8 < area.width {
-        buffer.set_string(area.right() - width, area.y, count, theme.dim());
+        put(count, area.right() - width, area.y, theme.dim(), area, buffer);
     }
     focused.then(|| Position { x: area.x + 3 + before as u16, y: area.y })
 }
@@ -91,7 +91,7 @@ fn headings(state: &State, theme: Theme, columns: &[Shown], area: Rect, buffer: 
         };
         let text = fit(&format!("{}{arrow}", shown.column.word()), usize::from(shown.width));
         let style = if ordered.is_some() { theme.accent() } else { theme.heading() };
-        buffer.set_string(area.x + shown.x, area.y, text, style);
+        put(text, area.x + shown.x, area.y, style, area, buffer);
     }
 }
 
@@ -104,7 +104,7 @@ fn rows(state: &State, theme: Theme, columns: &[Shown], area: Rect, buffer: &mut
         row(state, theme, columns, instance, query, place, buffer);
         if selected {
             buffer.set_style(place, theme.selected());
-            buffer.set_stringn(place.x, place.y, "▌", usize::from(place.width), theme.accent());
+            put("▌", place.x, place.y, theme.accent(), place, buffer);
         }
     }
 }
@@ -130,7 +130,7 @@ fn row(
         (" ", Style::new())
     };
     if area.width > 1 {
-        buffer.set_string(area.x + 1, area.y, sign, style);
+        put(sign, area.x + 1, area.y, style, area, buffer);
     }
     for shown in columns {
         let line = cell(state, theme, instance, *shown, &highlights);

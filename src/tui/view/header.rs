@@ -7,7 +7,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::theme::Theme;
+use super::{put, theme::Theme};
 use crate::tui::{
     header::{SEPARATOR, header},
     state::State,
@@ -31,7 +31,7 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         let left = area.width.saturating_sub(tab.x);
         if at > 0 {
             let x = tab.x - 3;
-            buffer.set_stringn(x, area.y, SEPARATOR, usize::from(area.width.saturating_sub(x)), theme.dim());
+            put(SEPARATOR, x, area.y, theme.dim(), area, buffer);
         }
         let style = if tab.current { theme.current_tab() } else { Style::new() };
         let mut spans = vec![Span::styled(tab.text.clone(), style)];
@@ -46,10 +46,10 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
     if header.after > 0 && area.width > 4 {
         let text = format!("{}›", header.after);
         let x = area.right() - text.chars().count() as u16;
-        buffer.set_string(x, area.y, text, theme.dim());
+        put(text, x, area.y, theme.dim(), area, buffer);
     }
     let width = Span::raw(&*header.counts).width() as u16;
     if width > 0 && width <= area.width {
-        buffer.set_string(area.right() - width, area.y, &header.counts, theme.dim());
+        put(&header.counts, area.right() - width, area.y, theme.dim(), area, buffer);
     }
 }

@@ -12,7 +12,7 @@ mod theme;
 use ratatui::{
     Frame,
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::Line,
     widgets::{Block, BorderType, Clear, Widget},
@@ -57,8 +57,17 @@ pub fn cursor_shape(state: &State) -> CursorShape {
     }
 }
 
+/// Draws a text, cut at the right edge of an area; one that lies outside of the window is left out.
+fn put(text: impl AsRef<str>, x: u16, y: u16, style: Style, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    if area.contains(Position { x, y }) {
+        buffer.set_stringn(x, y, text, usize::from(area.right() - x), style);
+    }
+}
+
 /// Draws lines from the top, cut at the edge.
 fn put_lines<'a>(lines: impl IntoIterator<Item = Line<'a>>, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
     for (y, line) in (area.top()..area.bottom()).zip(lines) {
         buffer.set_line(area.x, y, &line, area.width);
     }

@@ -8,7 +8,7 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{boxed, empty, footer::waited, put_lines, theme::Theme};
+use super::{boxed, empty, footer::waited, put, put_lines, theme::Theme};
 use crate::{
     term::TerminalView,
     tui::{
@@ -89,14 +89,14 @@ fn draw_strip(text: &str, detail: &str, style: Style, area: Rect, buffer: &mut B
     let cells = usize::from(area.width);
     let text = fit(&format!(" {text} "), cells);
     let detail = format!("{detail} ");
-    buffer.set_string(place.x, place.y, " ".repeat(cells), style);
+    put(" ".repeat(cells), place.x, place.y, style, place, buffer);
     let used = Line::raw(&*text).width();
     let rest = cells.saturating_sub(used + 1);
-    buffer.set_string(place.x, place.y, text, style);
+    put(text, place.x, place.y, style, place, buffer);
     if rest > 8 && detail.len() > 1 {
         let detail = fit(&detail, rest);
         let x = area.right() - Line::raw(&*detail).width() as u16;
-        buffer.set_string(x, place.y, detail, style);
+        put(detail, x, place.y, style, place, buffer);
     }
 }
 

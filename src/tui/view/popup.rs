@@ -8,7 +8,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{boxed, details, put_lines, theme::Theme};
+use super::{boxed, details, put, put_lines, theme::Theme};
 use crate::{
     fleet::{Column, Direction},
     tui::{
@@ -99,10 +99,10 @@ fn scrolled(
     put_lines(lines.into_iter().skip(scroll), inner, buffer);
     let x = inner.right().saturating_sub(1);
     if more && inner.area() > 0 {
-        buffer.set_string(x, inner.bottom(), "↓", theme.accent());
+        put("↓", x, inner.bottom(), theme.accent(), area, buffer);
     }
     if scroll > 0 && inner.area() > 0 && inner.y > area.y {
-        buffer.set_string(x, inner.y - 1, "↑", theme.accent());
+        put("↑", x, inner.y - 1, theme.accent(), area, buffer);
     }
 }
 
@@ -149,7 +149,7 @@ fn menu(state: &State, items: &[MenuItem], selected: usize, theme: Theme, area: 
         .max(title.width() + 4);
     let cells = (widest as u16).min(area.width.saturating_sub(4));
     let inner = boxed(&title, cells, items.len() as u16, theme.accent(), area, buffer);
-    let height = usize::from(inner.height).max(1);
+    let height = usize::from(inner.height);
     let first = (selected + 1).saturating_sub(height);
     for (at, (item, (doc, off))) in items.iter().zip(texts).enumerate().skip(first).take(height) {
         let place = Rect { y: inner.y + (at - first) as u16, height: 1, ..inner };
@@ -169,7 +169,7 @@ fn menu(state: &State, items: &[MenuItem], selected: usize, theme: Theme, area: 
         put_lines([Line::from(spans)], place, buffer);
         if at == selected {
             buffer.set_style(place, theme.selected());
-            buffer.set_stringn(place.x, place.y, "▌", usize::from(place.width), theme.accent());
+            put("▌", place.x, place.y, theme.accent(), place, buffer);
         }
     }
 }
@@ -188,7 +188,7 @@ fn order(state: &State, selected: usize, theme: Theme, area: Rect, buffer: &mut 
         }),
     );
     let inner = boxed("order by", 22, Column::ALL.len() as u16 + 1, theme.accent(), area, buffer);
-    let height = usize::from(inner.height).max(1);
+    let height = usize::from(inner.height);
     let first = (selected + 1).saturating_sub(height);
     for (at, (name, current, arrow)) in names.enumerate().skip(first).take(height) {
         let place = Rect { y: inner.y + (at - first) as u16, height: 1, ..inner };
@@ -196,7 +196,7 @@ fn order(state: &State, selected: usize, theme: Theme, area: Rect, buffer: &mut 
         put_lines([Line::raw(format!(" {sign} {name}{arrow}"))], place, buffer);
         if at == selected {
             buffer.set_style(place, theme.selected());
-            buffer.set_stringn(place.x, place.y, "▌", usize::from(place.width), theme.accent());
+            put("▌", place.x, place.y, theme.accent(), place, buffer);
         }
     }
 }
