@@ -25,7 +25,7 @@ pub enum Event {
     Notice(String),
     /// The connection is lost and a new one is being made.
     Reconnecting {
-        /// Counts from 1.
+        /// The attempt that comes now; counts from 1.
         attempt: u32,
         /// Why the last connection or attempt ended.
         cause: String,

@@ -34,6 +34,8 @@ impl Pulse {
 
 /// A connection that lasts this long was a good one.
 const LASTING: Duration = Duration::from_secs(10);
+/// For each of the messages that were on their way when the socket stopped taking ours.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// For the last acknowledgements.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -127,7 +129,7 @@ impl Driver {
                         None => Ok(()),
                     });
                     if let Err(error) = sent {
-                        return link.lost(&error);
+                        return link.last_words(self, describe(&error)).await;
                     }
                 }
                 handed = self.outbox.wait() => if handed.is_err() {
@@ -210,8 +212,20 @@ impl Link {
         self.good || now.saturating_duration_since(self.opened) >= LASTING
     }
 
-    fn lost(&self, error: &tungstenite::Error) -> Gone {
-        Gone::Lost { cause: describe(error), good: self.is_good(now()) }
+    /// The socket takes nothing more, but what the service said before may still be there: that the session is over,
+    /// for one.
+    async fn last_words(mut self, driver: &mut Driver, cause: String) -> Gone {
+        while let Ok(message) = tokio::time::timeout(LAST_WORDS, self.stream.next()).await {
+            match self.receive(message) {
+                Ok(Some(bytes)) => driver.channel.handle_frame(now(), &bytes),
+                Ok(None) => {}
+                Err(_) => break,
+            }
+            if let Some(end) = driver.take_events().end {
+                return Gone::Ended(end);
+            }
+        }
+        Gone::Lost { cause, good: self.is_good(now()) }
     }
 
     /// Sends what acknowledgements are left: the agent may wait for them.

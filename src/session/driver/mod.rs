@@ -139,7 +139,15 @@ impl Driver {
         debug!(session = %self.session_id, end = end.kind(), "session over");
         match &end {
             // Do not leave a session behind that nobody is in.
-            End::Terminated | End::Protocol(_) => self.terminate().await,
+            End::Terminated | End::Protocol(_) => {
+                if let Some(problem) = self.terminate().await {
+                    self.outbox.push(Event::Notice(format!(
+                        "AWS was not told to end the session ({problem}); it ends by itself when idle for long"
+                    )));
+                }
+            }
+            // Why it never came about is what counts; a clean-up that fails too is not worth a word.
+            End::Refused(_) | End::Lost(_) if !self.opened => drop(self.terminate().await),
             _ => {}
         }
         self.outbox.finish(Event::Ended(end)).await;
@@ -196,7 +204,7 @@ impl Driver {
                 Attempt::Refused(cause) => return End::Refused(cause),
             };
             debug!(session = %self.session_id, attempt = retry.attempt, cause, "no connection");
-            self.outbox.push(Event::Reconnecting { attempt: retry.attempt.max(1), cause });
+            self.outbox.push(Event::Reconnecting { attempt: retry.attempt + 1, cause });
         }
     }
 
@@ -283,20 +291,19 @@ impl Driver {
         }
     }
 
-    /// Ends the session on AWS's side. Does not wait for long: an unanswered call goes on by itself.
-    async fn terminate(&mut self) {
+    /// Ends the session on AWS's side; returns what went wrong. Does not wait for long: an unanswered call goes on by
+    /// itself.
+    async fn terminate(&mut self) -> Option<String> {
         let (service, id) = (self.service.clone(), self.session_id.clone());
         let call = tokio::spawn(async move { service.terminate(&id).await });
         let problem = match timeout(TERMINATE_WAIT, call).await {
-            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Ok(()))) => return None,
             Ok(Ok(Err(error))) => error.summary,
             Ok(Err(_)) => "the call broke off".to_owned(),
             Err(_) => "no answer yet".to_owned(),
         };
         debug!(session = %self.session_id, problem, "terminate");
-        let notice =
-            format!("AWS was not told to end the session ({problem}); it ends by itself when idle for long");
-        self.outbox.push(Event::Notice(notice));
+        Some(problem)
     }
 }
 

@@ -312,6 +312,23 @@ async fn peers_c15_a_cut_and_resumed_connection_loses_and_repeats_nothing() {
 }
 
 #[tokio::test]
+async fn the_end_is_heard_although_the_socket_takes_nothing_more() {
+    for _ in 0..20 {
+        let far = Arc::new(Far::new().await);
+        far.answer(Ok(Resumed::Gone("only if the end was not heard".to_owned())));
+        let (commands, mut events) = far.open();
+        let mut peer = far.accept().await;
+        peer.output(0, "$ ").await;
+        peer.wait_for_ack(0).await;
+        // The client writes while the far side says its last word and is gone.
+        commands.input(vec![b'x'; 60_000].into()).await;
+        peer.close_channel("").await;
+        drop(peer);
+        assert_eq!(to_the_end(&mut events).await.1, End::Closed { output: String::new() });
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_is_gone_says_so() {
     let far = Arc::new(Far::new().await);
     far.answer(Ok(Resumed::Gone("Session alice-0123 timed out".to_owned())));
@@ -348,6 +365,7 @@ async fn a_stream_url_that_may_not_be_dialled_is_not_dialled() {
     let far = Arc::new(Far { dialable: false, ..Far::new().await });
     let (_commands, mut events) = far.open();
     assert_eq!(to_the_end(&mut events).await, (vec![], End::Refused("not a host of AWS".to_owned())));
+    assert_eq!(far.terminates.load(Ordering::SeqCst), 1, "nobody will ever be in that session");
 }
 
 #[tokio::test]
