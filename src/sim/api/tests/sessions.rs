@@ -1,7 +1,10 @@
 //! Sessions: started, resumed, ended and listed by calls; their data channels opened by hand.
 
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::call::{Caller, Reply, read_reply};
 use crate::sim::{
@@ -25,6 +28,10 @@ async fn start(caller: &Caller) -> Value {
 
 /// Asks for the upgrade of a stream URL, signed or not, and returns what is answered.
 async fn knock(caller: &Caller, stream_url: &str, signed: bool) -> Reply {
+    connect(caller, stream_url, signed).await.1
+}
+
+async fn connect(caller: &Caller, stream_url: &str, signed: bool) -> (TcpStream, Reply) {
     let address = caller.region.address();
     let target = stream_url.strip_prefix(&format!("ws://{address}")).unwrap();
     let (path, query) = target.split_once('?').unwrap();
@@ -41,7 +48,8 @@ async fn knock(caller: &Caller, stream_url: &str, signed: bool) -> Reply {
     text.push_str("upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
-    read_reply(&mut stream).await
+    let reply = read_reply(&mut stream).await;
+    (stream, reply)
 }
 
 #[tokio::test]
@@ -243,4 +251,37 @@ async fn an_upgrade_must_be_signed_unless_the_region_was_told_otherwise() {
         }
     }
     caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_region_that_ends_takes_its_sessions_and_slow_calls_with_it() {
+    let caller = Caller::with("slow=ssm:GetConnectionStatus:1h").await;
+    let ticket = start(&caller).await;
+    let address = caller.region.address();
+    let (mut socket, reply) = connect(&caller, ticket["StreamUrl"].as_str().unwrap(), true).await;
+    assert_eq!(reply.status, 101);
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    let headers = [("host", address.to_string()), ("x-amz-date", caller.date.clone())];
+    let headers: Vec<(&'static str, &str)> =
+        headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let target = [("x-amz-target", "AmazonSSM.GetConnectionStatus")];
+    let signed = [&headers[..], &target[..]].concat();
+    let body = r#"{"Target":"i-1"}"#;
+    let authorization = caller.sign("POST", "/", "", "ssm", &signed, body);
+    let mut text = "POST / HTTP/1.1\r\n".to_owned();
+    for (name, value) in [&signed[..], &[("authorization", authorization.as_str())]].concat() {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    waiting.write_all(text.as_bytes()).await.unwrap();
+    // Other calls do not wait behind the slow one.
+    assert_eq!(caller.ssm("DescribeSessions", json!({"State": "Active"})).await.status, 200);
+
+    caller.region.shutdown().await;
+    let mut rest = Vec::new();
+    // Closed, or reset: either way at its end, and the slow call was not answered.
+    let _ = waiting.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    let _ = socket.read_to_end(&mut rest).await;
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
