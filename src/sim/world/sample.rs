@@ -131,7 +131,10 @@ impl Sample {
         let before =
             |age: Duration| start - SignedDuration::try_from(age).expect("an age in the file is no eternity");
         let launched = before(entry.launched.unwrap_or_default());
-        let registers_after = entry.registers_after.unwrap_or(USUAL_REGISTRATION);
+        // Agents that have run for long beat each at its own time.
+        let settled = entry.launched.is_some_and(|age| age >= Duration::from_secs(3600));
+        let beat = Duration::from_secs(if settled { index as u64 * 97 % 240 } else { 0 });
+        let registers_after = entry.registers_after.unwrap_or(USUAL_REGISTRATION + beat);
         Node {
             index,
             reservation: index,
