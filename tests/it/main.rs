@@ -3,4 +3,7 @@
 //! Tests wait for a screen, never for a time; a deadline only turns a hang into a failure that shows the last screen.
 
 mod cli;
+mod fleet;
+mod harness;
 mod house;
+mod session;

@@ -1,0 +1,138 @@
+//! What every end-to-end test stands on: an isolated home, a real region in this process, and the built program on a
+//! pty whose screen a terminal emulator keeps.
+
+mod program;
+
+use std::{path::Path, sync::Arc};
+
+pub use program::{Program, Screen};
+use ssmtui::sim;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A temporary home and a simulated region of the test's own.
+pub struct World {
+    home: TempDir,
+    region: Option<sim::Region>,
+    environment: Vec<(String, String)>,
+    runtime: Arc<Runtime>,
+}
+
+impl World {
+    /// The region as it stands in the demo, with the agent's waits lifted so that tests are quick.
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The same, with options of the test's own.
+    pub fn with(change: impl FnOnce(&mut sim::Options)) -> Self {
+        let runtime = Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+        let mut options = sim::Options { unpaced: true, ..sim::Options::default() };
+        change(&mut options);
+        let region = runtime.block_on(sim::Region::start(options)).expect("a region starts on loopback");
+        let environment = region.environment().iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        Self { home: TempDir::new().unwrap(), region: Some(region), environment, runtime }
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn region(&self) -> &sim::Region {
+        self.region.as_ref().expect("the region runs until the world is dropped")
+    }
+
+    /// How many sessions the service still holds.
+    pub fn live_sessions(&self) -> usize {
+        self.region().gateway().statuses().iter().filter(|status| !status.state.is_over()).count()
+    }
+
+    /// Leaves out what the region exports, or sets something else in its place.
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(known, _)| known != name);
+        if let Some(value) = value {
+            self.environment.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The environment of the programs that this world starts: nothing of the tester's own but PATH.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut all = vec![
+            ("HOME".to_owned(), self.home.path().display().to_string()),
+            ("XDG_CONFIG_HOME".to_owned(), self.home.path().join("config").display().to_string()),
+            ("XDG_CACHE_HOME".to_owned(), self.home.path().join("cache").display().to_string()),
+            ("XDG_STATE_HOME".to_owned(), self.home.path().join("state").display().to_string()),
+            ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
+            ("TERM".to_owned(), "xterm-256color".to_owned()),
+            ("COLORTERM".to_owned(), "truecolor".to_owned()),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ("TZ".to_owned(), "UTC".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned()),
+        ];
+        all.extend(self.environment.iter().cloned());
+        all
+    }
+
+    /// The built program on a pty of this size.
+    pub fn start(&self, arguments: &[&str], rows: u16, cols: u16) -> Program {
+        Program::start(env!("CARGO_BIN_EXE_ssmtui"), arguments, &self.environment(), rows, cols)
+    }
+
+    /// The app on a pty of this size, its list complete.
+    pub fn app(&self, rows: u16, cols: u16) -> Program {
+        let app = self.start(&[], rows, cols);
+        app.wait_for(" of ");
+        app
+    }
+
+    /// The built program without a terminal: exit code, stdout, stderr.
+    pub fn output(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ssmtui"))
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("the built program starts");
+        (
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}
+
+/// Types a node's name into the search box and waits until its row is the selected one.
+pub fn find(app: &mut Program, name: &str) {
+    app.press(name);
+    app.wait_until("the row, selected", |screen| {
+        screen.text().lines().any(|line| line.contains('▌') && line.split_whitespace().any(|word| word == name))
+    });
+}
+
+/// Opens a shell on the named node and waits for its prompt.
+pub fn open(app: &mut Program, name: &str) {
+    find(app, name);
+    app.press("\r");
+    prompt(app);
+}
+
+/// Waits for a shell's prompt on the cursor's row.
+pub fn prompt(app: &Program) {
+    app.wait_until("a prompt", |screen| {
+        let (row, _) = screen.vt100().cursor_position();
+        !screen.cursor_hidden() && screen.row(row).trim_end().trim_end_matches('│').trim_end().ends_with(['$', '#'])
+    });
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(region) = self.region.take() {
+            self.runtime.block_on(region.shutdown());
+        }
+    }
+}
