@@ -33,7 +33,9 @@ fn a_denied_list_keeps_what_the_other_gave_and_says_so() {
 #[test]
 fn nothing_listed_names_the_denied_action_and_what_to_ask_for() {
     let world = World::with(|options| {
-        for action in ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:DescribeInstanceProperties"] {
+        for action in
+            ["ec2:DescribeInstances", "ssm:DescribeInstanceInformation", "ssm:DescribeInstanceProperties"]
+        {
             options.faults.push(format!("deny={action}").parse().unwrap());
         }
     });
@@ -50,7 +52,9 @@ fn a_narrow_window_keeps_name_and_state() {
     app.resize(10, 40);
     app.wait_for("web-1");
     app.resize(40, 120);
-    app.wait_until("the wide table", |screen| screen.row_with("▌").is_some_and(|row| row.contains("web-1") && row.contains("i-")));
+    app.wait_until("the wide table", |screen| {
+        screen.row_with("▌").is_some_and(|row| row.contains("web-1") && row.contains("i-"))
+    });
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn peers_c04_the_remote_knows_the_panes_size_at_once_and_after_every_change() {
     let mut app = world.app(30, 100);
     open(&mut app, "web-1");
     app.press("stty size; echo end-1\r");
-    let before = app.wait_until("the size", |screen| screen.text().lines().any(|line| line.trim() == "end-1"));
+    let before =
+        app.wait_until("the size", |screen| screen.text().lines().any(|line| line.trim() == "end-1"));
     let size = |text: &str| {
         text.lines()
             .rev()
@@ -31,7 +32,8 @@ fn peers_c04_the_remote_knows_the_panes_size_at_once_and_after_every_change() {
     assert!((20..30).contains(&rows) && (90..=100).contains(&cols), "{rows}x{cols}");
     app.resize(40, 130);
     app.press("stty size; echo end-2\r");
-    let after = app.wait_until("the new size", |screen| screen.text().lines().any(|line| line.trim() == "end-2"));
+    let after =
+        app.wait_until("the new size", |screen| screen.text().lines().any(|line| line.trim() == "end-2"));
     assert_eq!(size(&after), (rows + 10, cols + 30));
 }
 
@@ -43,7 +45,9 @@ fn peers_c01_control_c_stops_the_command_and_not_the_session() {
     app.press("echo start; cat\r");
     app.wait_until("cat runs", |screen| screen.text().lines().any(|line| line.trim() == "start"));
     // The far terminal throws away what is typed ahead of an interrupt: wait for the prompt, as a person would.
-    app.wait_until("cat sits on an empty line", |screen| screen.row(screen.vt100().cursor_position().0).trim().is_empty());
+    app.wait_until("cat sits on an empty line", |screen| {
+        screen.row(screen.vt100().cursor_position().0).trim().is_empty()
+    });
     app.press("\x03");
     prompt(&app);
     app.press("echo still-$((1+1))\r");

@@ -26,11 +26,14 @@ impl World {
 
     /// The same, with options of the test's own.
     pub fn with(change: impl FnOnce(&mut sim::Options)) -> Self {
-        let runtime = Arc::new(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+        let runtime = Arc::new(
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
+        );
         let mut options = sim::Options { unpaced: true, ..sim::Options::default() };
         change(&mut options);
         let region = runtime.block_on(sim::Region::start(options)).expect("a region starts on loopback");
-        let environment = region.environment().iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let environment =
+            region.environment().iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
         Self { home: TempDir::new().unwrap(), region: Some(region), environment, runtime }
     }
 
@@ -110,7 +113,10 @@ impl World {
 pub fn find(app: &mut Program, name: &str) {
     app.press(name);
     app.wait_until("the row, selected", |screen| {
-        screen.text().lines().any(|line| line.contains('▌') && line.split_whitespace().any(|word| word == name))
+        screen
+            .text()
+            .lines()
+            .any(|line| line.contains('▌') && line.split_whitespace().any(|word| word == name))
     });
 }
 
@@ -125,7 +131,8 @@ pub fn open(app: &mut Program, name: &str) {
 pub fn prompt(app: &Program) {
     app.wait_until("a prompt", |screen| {
         let (row, _) = screen.vt100().cursor_position();
-        !screen.cursor_hidden() && screen.row(row).trim_end().trim_end_matches('│').trim_end().ends_with(['$', '#'])
+        !screen.cursor_hidden()
+            && screen.row(row).trim_end().trim_end_matches('│').trim_end().ends_with(['$', '#'])
     });
 }
 
