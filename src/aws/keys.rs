@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_renewed_before_they_expire() {
+    fn peers_c16_keys_are_renewed_before_they_expire() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000);
         assert!(is_fresh(&keys(None), now));
         assert!(is_fresh(&keys(Some(Duration::from_secs(10_301))), now));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn forgotten_keys_are_found_again() {
+    async fn peers_c16_keys_that_aws_refused_are_looked_up_from_the_start() {
         let holder = Keys::new(Source::Fixed(keys(None)));
         assert_eq!(holder.get().await.unwrap().access_key_id(), "AKIA");
         assert!(holder.held.lock().await.is_some());

@@ -2,6 +2,8 @@
 //!
 //! Tests wait for a screen, never for a time; a deadline only turns a hang into a failure that shows the last screen.
 
+#![allow(clippy::unwrap_used, reason = "a test may die of what it did not expect, its helpers, too")]
+
 mod cli;
 mod fleet;
 mod harness;

@@ -34,6 +34,8 @@ use crate::{
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Input from a pipe that may wait here; a terminal is always read, so that `~.` is always seen.
 const PIPE_WAITING: usize = 256 * 1024;
+/// SIGCONT, which tokio has no name for.
+const CONTINUED: i32 = if cfg!(target_os = "linux") { 18 } else { 19 };
 const END_OF_TRANSMISSION: &[u8] = b"\x04";
 const HELP: &str = "after a new line:  ~.  end the session   ~?  this list   ~~  send one ~";
 
@@ -207,7 +209,7 @@ impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self {
             resized: signal(SignalKind::window_change())?,
-            continued: signal(SignalKind::from_raw(18))?,
+            continued: signal(SignalKind::from_raw(CONTINUED))?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
