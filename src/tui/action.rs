@@ -307,6 +307,21 @@ impl Action {
         TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.action)
     }
 
+    /// Whether it is about the row under the cursor of the list.
+    pub fn is_about_row(self) -> bool {
+        matches!(
+            self,
+            Self::Shell
+                | Self::Why
+                | Self::CopyId
+                | Self::CopyFix
+                | Self::Mark
+                | Self::Menu
+                | Self::Up
+                | Self::Down
+        )
+    }
+
     /// Why it cannot be done now, in a line for the user; none if it can.
     pub fn disabled(self, now: &Snapshot) -> Option<String> {
         let row = || now.row.is_none().then(|| "no instance is selected".to_owned());

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 
 use super::line::Line;
@@ -106,6 +107,9 @@ pub struct List {
     pub selected: Option<InstanceId>,
     /// The first row on the screen.
     pub offset: usize,
+    /// What the user did while the rows on the screen did not answer the query yet: the first is about the row that the search will
+    /// find, the rest follows it.
+    pub held: Vec<KeyEvent>,
 }
 
 impl List {

@@ -88,7 +88,7 @@ impl Outgoing {
     }
 
     /// The piece that the session shall have now; none while it still has one.
-    pub fn next(&mut self) -> Option<Bytes> {
+    pub fn piece(&mut self) -> Option<Bytes> {
         if self.in_flight.is_some() {
             return None;
         }
@@ -139,10 +139,10 @@ mod tests {
         let mut out = Outgoing::default();
         out.key(&b"a"[..]).unwrap();
         out.key(&b"\x1b[A"[..]).unwrap();
-        assert_eq!(out.next().as_deref(), Some(&b"a"[..]));
-        assert_eq!(out.next(), None);
+        assert_eq!(out.piece().as_deref(), Some(&b"a"[..]));
+        assert_eq!(out.piece(), None);
         out.taken();
-        assert_eq!(out.next().as_deref(), Some(&b"\x1b[A"[..]), "an escape sequence is one piece");
+        assert_eq!(out.piece().as_deref(), Some(&b"\x1b[A"[..]), "an escape sequence is one piece");
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
         out.paste(text.clone(), b"").unwrap();
         assert_eq!(out.percent(), Some(0));
         let (mut sent, mut percent) = (Vec::new(), 0);
-        while let Some(piece) = out.next() {
+        while let Some(piece) = out.piece() {
             assert!(std::str::from_utf8(&piece).is_ok(), "a character was split");
             sent.extend_from_slice(&piece);
             out.taken();
@@ -167,18 +167,18 @@ mod tests {
         let mut out = Outgoing::default();
         out.paste(vec![b'x'; 3 * PIECE].into(), b"\x1b[201~").unwrap();
         out.key(&b"q"[..]).unwrap();
-        out.next().unwrap();
+        out.piece().unwrap();
         assert!(out.cancel_paste());
         out.taken();
         assert_eq!(
-            out.next().as_deref(),
+            out.piece().as_deref(),
             Some(&b"\x1b[201~"[..]),
             "the shell is told that the paste is over"
         );
         out.taken();
-        assert_eq!(out.next().as_deref(), Some(&b"q"[..]), "what was typed since is kept");
+        assert_eq!(out.piece().as_deref(), Some(&b"q"[..]), "what was typed since is kept");
         out.taken();
-        assert_eq!((out.next(), out.percent()), (None, None));
+        assert_eq!((out.piece(), out.percent()), (None, None));
         assert!(!out.cancel_paste());
     }
 

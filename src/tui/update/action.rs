@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// Keys that are held back until a search answers.
+const HELD: usize = 1000;
+
 /// A key was pressed: the next of a sequence, an action, a letter of text, or something for the instance.
 pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
     if state.note.as_ref().is_some_and(|note| note.until.is_none()) {
@@ -37,7 +40,18 @@ pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
     }
     let context = state.context();
     state.pending.push(chord);
-    match state.keymap.lookup(context, &state.pending) {
+    let found = state.keymap.lookup(context, &state.pending);
+    // `enter` right behind a query is meant for what the query finds, never for the row that happens to be there still.
+    let about_row = matches!(found, Lookup::Matched(action) if action.is_about_row());
+    let list = &mut state.fleet.list;
+    if in_fleet(context) && list.to_top && (about_row || !list.held.is_empty()) {
+        state.pending.clear();
+        if list.held.len() < HELD {
+            list.held.push(*event);
+        }
+        return;
+    }
+    match found {
         Lookup::Pending(_) => {}
         Lookup::Matched(action) => {
             state.pending.clear();
@@ -57,9 +71,13 @@ pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
     }
 }
 
+fn in_fleet(context: Context) -> bool {
+    matches!(context, Context::Search | Context::List)
+}
+
 fn unbound(state: &mut State, context: Context, chord: Chord, event: &KeyEvent, out: &mut Vec<Effect>) {
     match context {
-        Context::Pane => to_session(state, event, out),
+        Context::Pane | Context::Starting => to_session(state, event, out),
         Context::Search => {
             if let Some(c) = key::typed(chord) {
                 state.fleet.query.insert(c);
@@ -78,7 +96,8 @@ fn unbound(state: &mut State, context: Context, chord: Chord, event: &KeyEvent, 
 /// Every key but ours is the instance's: `ctrl-c` too (peers c1). While a paste is on its way, `ctrl-c` also drops the rest of
 /// it, as it would in a terminal (peers c7).
 fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
-    if state.context() != Context::Pane {
+    // What is typed while the session starts is kept and sent when it runs.
+    if !matches!(state.context(), Context::Pane | Context::Starting) {
         return;
     }
     if key::chord(event) == Some(Chord::control('c')) {

@@ -134,7 +134,7 @@ pub(super) fn search(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 /// A search answered.
-pub(super) fn found(state: &mut State, matches: Matches) {
+pub(super) fn found(state: &mut State, matches: Matches, out: &mut Vec<Effect>) {
     let height = state.list_height();
     // While rows come in for the first time the cursor stays at the top, unless the user has put it somewhere.
     if state.fleet.reading.ended.is_none() && !state.fleet.list.placed {
@@ -142,6 +142,9 @@ pub(super) fn found(state: &mut State, matches: Matches) {
     }
     if state.fleet.list.take(matches, height) {
         probe_soon(state);
+        for key in std::mem::take(&mut state.fleet.list.held) {
+            super::action::key(state, &key, out);
+        }
     }
 }
 

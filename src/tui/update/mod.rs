@@ -15,7 +15,8 @@ mod popup;
 mod session;
 
 use super::{
-    event::{Effect, Event, Now},
+    action::Context,
+    event::{Effect, Event, Now, TabId},
     layout,
     state::{Note, State},
 };
@@ -28,10 +29,10 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     state.dirty = true;
     match event {
         Event::Key(key) => {
-            let before = is_quiet(state);
+            let before = quiet(state);
             action::key(state, &key, out);
             // A key that only went to the session shows nothing: its echo does.
-            state.dirty = was_dirty || !(before && is_quiet(state));
+            state.dirty = was_dirty || before.is_none() || before != quiet(state);
         }
         Event::Paste(text) => action::paste(state, text, out),
         Event::Mouse(mouse) => {
@@ -46,7 +47,7 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Listed(update) => fleet::listed(state, update, out),
         Event::ListEnded { generation } => fleet::list_ended(state, generation),
         Event::Probed { id, status } => fleet::probed(state, id, status, out),
-        Event::Found(matches) => fleet::found(state, matches),
+        Event::Found(matches) => fleet::found(state, matches, out),
         Event::Started { life, result } => session::started(state, life, result, out),
         Event::Session { life, event } => {
             state.dirty = was_dirty | session::happened(state, life, event, out);
@@ -58,12 +59,11 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     std::mem::take(out)
 }
 
-/// Whether a session has the keys, and nothing on the screen tells of them.
-fn is_quiet(state: &State) -> bool {
-    state.context() == super::action::Context::Pane
-        && state.pending.is_empty()
-        && state.note.is_none()
-        && state.tabs.current().is_some_and(|tab| tab.outgoing.percent().is_none())
+/// The tab whose session has the keys, if nothing on the screen tells of them.
+fn quiet(state: &State) -> Option<TabId> {
+    let tab = state.tabs.current().filter(|tab| tab.outgoing.percent().is_none())?;
+    let quiet = state.context() == Context::Pane && state.pending.is_empty() && state.note.is_none();
+    quiet.then_some(tab.id)
 }
 
 /// What happens before the first event: the way to AWS is looked for while the first frame is drawn.

@@ -260,7 +260,7 @@ fn output(tab: &mut Tab, bytes: &[u8], shown: bool, out: &mut Vec<Effect>) -> bo
 
 /// Types bytes into the session on the screen.
 pub(super) fn send(state: &mut State, bytes: Vec<u8>, out: &mut Vec<Effect>) {
-    let Some(tab) = state.tabs.current_mut().filter(|tab| tab.is_live()) else { return };
+    let Some(tab) = state.tabs.current_mut().filter(|tab| tab.is_running()) else { return };
     if tab.outgoing.key(bytes).is_err() {
         return problem(state, "the session takes no more input: too much is waiting already");
     }
@@ -301,7 +301,7 @@ pub(super) fn taken(state: &mut State, life: Life, out: &mut Vec<Effect>) -> boo
 /// Gives the session its next piece of input, if it has none.
 fn pump(tab: &mut Tab, out: &mut Vec<Effect>) {
     if tab.is_live()
-        && let Some(bytes) = tab.outgoing.next()
+        && let Some(bytes) = tab.outgoing.piece()
     {
         out.push(Effect::Input { life: tab.life(), bytes });
     }

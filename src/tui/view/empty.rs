@@ -82,7 +82,7 @@ fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) ->
                 ),
                 detail: None,
             };
-            return told(theme, width, &failure, again);
+            told(theme, width, &failure, again)
         }
         (agents, machines) => {
             let failed = lists.agents.failure().or(lists.machines.failure());

@@ -39,10 +39,24 @@ pub(super) fn draw(state: &State, theme: Theme, buffer: &mut Buffer) -> Option<P
         headings(state, theme, &columns, parts.heading, buffer);
         rows(state, theme, &columns, parts.rows, buffer);
     }
+    if let Some(words) = missing(state).filter(|_| parts.border) {
+        // In the frame's lower edge, where there is room for the whole sentence.
+        let place = Rect { x: parts.frame.x + 2, y: parts.frame.bottom() - 1, ..parts.search };
+        let words = fit(&format!(" ▲ {words} "), usize::from(place.width));
+        put(words, place.x, place.y, theme.warning(), place.union(parts.frame), buffer);
+    }
     if let Some(area) = parts.details {
         beside(state, theme, area, buffer);
     }
     cursor
+}
+
+/// What is missing of the list, if something is although rows are there.
+pub(super) fn missing(state: &State) -> Option<String> {
+    let lists = &state.fleet.completeness;
+    let told = [&lists.agents, &lists.machines].into_iter().any(|of| of.denied().or(of.failure()).is_some());
+    let who = state.place.who.as_ref().map(|who| who.principal.as_str());
+    (told && state.fleet.counts.total() > 0).then(|| lists.words(who, state.now.time))
 }
 
 fn search_box(state: &State, theme: Theme, parts: &FleetParts, buffer: &mut Buffer) -> Option<Position> {

@@ -13,7 +13,7 @@ use super::{box_at, put_lines, theme::Theme};
 use crate::tui::{
     action::{Action, Context},
     action_table::TABLE,
-    layout::Bands,
+    layout::{self, Bands},
     state::{State, fleet::Access, tab::Tab},
     text::{fit, short_id, span},
 };
@@ -115,7 +115,11 @@ fn fleet_status(state: &State) -> String {
         Access::Failed(_) => String::new(),
         Access::Ready => {
             let who = state.place.who.as_ref().map(|who| who.principal.as_str());
-            let words = fleet.completeness.words(who, state.now.time);
+            let words = match super::fleet::missing(state) {
+                Some(_) if layout::fleet(state.size).border => "not complete".to_owned(),
+                _ if fleet.counts.total() == 0 && !fleet.completeness.is_complete() => String::new(),
+                _ => fleet.completeness.words(who, state.now.time),
+            };
             let marks = match fleet.marks.len() {
                 0 => String::new(),
                 marks => format!("{marks} marked · "),
