@@ -101,7 +101,7 @@ pub const GUTTER: u16 = 3;
 /// Cells between two columns.
 const GAP: u16 = 2;
 /// The least of a name that still tells anything.
-const NAME: u16 = 16;
+const NAME: u16 = 15;
 /// More than this of a name is wasted as long as other columns wait.
 const LONG_NAME: u16 = 26;
 
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn columns_leave_by_importance_and_fill_the_row() {
-        assert_eq!(names(49), ["name", "id", "state"]);
+        assert_eq!(names(48), ["name", "id", "state"]);
         assert_eq!(names(38), ["name", "state"]);
         assert_eq!(names(78), ["name", "id", "platform", "state", "seen"]);
         assert_eq!(names(5), ["name"]);

@@ -101,6 +101,8 @@ pub struct List {
     pub to_top: bool,
     /// The user has put the cursor somewhere; until then it stays at the top while rows come in.
     pub placed: bool,
+    /// The rows of the first reading are all there.
+    pub settled: bool,
     /// The row under the cursor, by its place.
     pub cursor: usize,
     /// The same row by its id, so that a refresh does not move it.

@@ -246,3 +246,22 @@ fn what_the_menu_cannot_do_says_why() {
     stage.press("enter");
     assert_eq!(stage.state.context(), Context::Starting, "the first line opens a shell");
 }
+
+#[test]
+fn the_cursor_stays_at_the_top_while_the_first_rows_come_in() {
+    let mut stage = Stage::listed(USUAL);
+    assert_eq!(stage.state.fleet.list.cursor, 0, "rows that came later stand above the first page's");
+    let first = selected(&stage);
+    stage.press("ctrl-r");
+    stage.list();
+    assert_eq!(selected(&stage), first);
+}
+
+#[test]
+fn a_narrow_list_keeps_name_state_and_id() {
+    let stage = Stage::listed(SMALL);
+    let screen = stage.screen();
+    for heading in ["name", "id", "state"] {
+        assert!(screen.contains(heading), "{heading}\n{screen}");
+    }
+}

@@ -137,8 +137,10 @@ pub(super) fn search(state: &mut State, out: &mut Vec<Effect>) {
 pub(super) fn found(state: &mut State, matches: Matches, out: &mut Vec<Effect>) {
     let height = state.list_height();
     // While rows come in for the first time the cursor stays at the top, unless the user has put it somewhere.
-    if state.fleet.reading.ended.is_none() && !state.fleet.list.placed {
-        state.fleet.list.to_top = true;
+    let list = &mut state.fleet.list;
+    if !list.settled && matches.generation == list.question {
+        list.to_top |= !list.placed;
+        list.settled = state.fleet.reading.ended.is_some();
     }
     if state.fleet.list.take(matches, height) {
         probe_soon(state);

@@ -87,11 +87,14 @@ fn hints(state: &State) -> Vec<Hint> {
             (Action::Dismiss, Context::Confirm) => "no",
             (Action::Dismiss, Context::Rename) => "cancel",
             (Action::Dismiss, Context::Scroll) => "back to the prompt",
-            (Action::Shell, _) if facts.marks > 1 => "shells on all marked",
             (Action::Mark, _) if is_marked(state) => "unmark",
             _ => word,
         };
-        hints.push(Hint { key, word: word.to_owned() });
+        let word = match entry.action {
+            Action::Shell if facts.marks > 1 => format!("{} shells", facts.marks),
+            _ => word.to_owned(),
+        };
+        hints.push(Hint { key, word });
     }
     hints
 }
