@@ -427,3 +427,108 @@ impl Instance {
             && self.check.value() == other.check.value()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-05-03T12:00:00Z".parse().unwrap()
+    }
+
+    fn minutes_ago(minutes: i64) -> Timestamp {
+        now() - SignedDuration::from_mins(minutes)
+    }
+
+    fn ping(ping: Ping, minutes: i64) -> Part<AgentRecord> {
+        let last_ping = Some(minutes_ago(minutes));
+        Part::Seen(Arc::new(AgentRecord { ping: Some(ping), last_ping, ..AgentRecord::new("i-1") }))
+    }
+
+    fn machine(state: MachineState, minutes: i64) -> Part<MachineRecord> {
+        let launched = Some(minutes_ago(minutes));
+        Part::Seen(Arc::new(MachineRecord { launched, ..MachineRecord::new("i-1", state) }))
+    }
+
+    #[test]
+    fn states_follow_from_the_signs() {
+        use MachineState::{Other, Pending, Running, Stopped, Stopping, Terminated};
+        use State as S;
+        let yes = Some((Connection::Connected, 1));
+        let no = Some((Connection::NotConnected, 1));
+        let old = Some((Connection::Connected, 16));
+        let absent = || Part::Absent;
+        let unread = || Part::Unknown;
+        let table = [
+            (ping(Ping::Online, 1), machine(Running, 99), yes, S::Ready),
+            (ping(Ping::Online, 1), machine(Running, 99), None, S::Online),
+            (ping(Ping::Online, 1), machine(Running, 99), old, S::Online),
+            (ping(Ping::Online, 1), machine(Running, 99), no, S::NoChannel),
+            (ping(Ping::Online, 1), machine(Stopped, 99), None, S::Stopped),
+            (ping(Ping::Online, 1), machine(Stopping, 99), yes, S::Stopped),
+            (ping(Ping::Online, 1), machine(Terminated, 99), yes, S::Gone),
+            (ping(Ping::Online, 1), Part::Absent, None, S::Gone),
+            (ping(Ping::Online, 1), Part::Absent, yes, S::Ready),
+            (ping(Ping::Online, 1), Part::Unknown, None, S::Online),
+            (ping(Ping::Lost, 60), machine(Running, 99), None, S::Lost),
+            (ping(Ping::Lost, 60), machine(Running, 99), yes, S::Ready),
+            (ping(Ping::Lost, 60), machine(Running, 99), no, S::Lost),
+            (ping(Ping::Lost, 60), machine(Running, 2), None, S::Starting),
+            (ping(Ping::Lost, 60), Part::Unknown, None, S::Lost),
+            (ping(Ping::Other, 1), machine(Running, 99), None, S::Unknown),
+            (absent(), machine(Pending, 0), None, S::Starting),
+            (absent(), machine(Running, 4), None, S::Starting),
+            (absent(), machine(Running, 5), None, S::NotConfigured),
+            (absent(), machine(Running, 99), no, S::NotConfigured),
+            (absent(), machine(Other, 99), None, S::Unknown),
+            (unread(), machine(Running, 99), None, S::Unknown),
+            (unread(), machine(Running, 99), no, S::NoChannel),
+            (unread(), machine(Running, 99), yes, S::Ready),
+            (unread(), Part::Unknown, None, S::Unknown),
+        ];
+        for (index, (agent, machine, connection, expected)) in table.into_iter().enumerate() {
+            let connection = connection
+                .map_or(Fact::NotAsked, |(value, minutes)| Fact::Known { value, at: minutes_ago(minutes) });
+            let instance = Instance { agent, machine, connection, ..Instance::new("i-1") };
+            assert_eq!(instance.state(now()), expected, "row {index}: {instance:?}");
+        }
+    }
+
+    #[test]
+    fn an_opened_session_beats_all_for_five_minutes() {
+        let opened = |minutes| Instance {
+            agent: ping(Ping::Lost, 60),
+            opened: Some(minutes_ago(minutes)),
+            ..Instance::new("i-1")
+        };
+        assert_eq!(opened(5).state(now()), State::Ready);
+        assert_eq!(opened(6).state(now()), State::Lost);
+    }
+
+    #[test]
+    fn impaired_shows_unless_the_agent_beats() {
+        let check = Fact::Known { value: StatusCheck::Impaired, at: now() };
+        let impaired = |agent| Instance { agent, check: check.clone(), ..Instance::new("i-1") };
+        assert_eq!(impaired(ping(Ping::Lost, 60)).state(now()), State::Impaired);
+        assert_eq!(impaired(ping(Ping::Online, 1)).state(now()), State::Online);
+    }
+
+    #[test]
+    fn windows_gets_ten_minutes_to_register() {
+        let record = MachineRecord {
+            launched: Some(minutes_ago(9)),
+            platform_details: Some("Windows".into()),
+            ..MachineRecord::new("i-1", MachineState::Running)
+        };
+        let instance =
+            Instance { agent: Part::Absent, machine: Part::Seen(Arc::new(record)), ..Instance::new("i-1") };
+        assert_eq!(instance.state(now()), State::Starting);
+    }
+
+    #[test]
+    fn a_late_heartbeat_is_told() {
+        let beat = |minutes| Instance { agent: ping(Ping::Online, minutes), ..Instance::new("i-1") };
+        assert_eq!(beat(9).late_since(now()), None);
+        assert_eq!(beat(14).late_since(now()), Some(minutes_ago(14)));
+    }
+}

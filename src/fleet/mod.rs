@@ -4,6 +4,7 @@
 //!
 //! | file | job |
 //! | --- | --- |
+//! | `id` | ids of rows and targets |
 //! | `record` | what the sources say, and the updates that carry it here |
 //! | `instance` | one row, joined, and its state |
 //! | `inventory` | all rows; merging pages, generations, completeness |
@@ -15,6 +16,7 @@
 //! | `order` | columns and the order by them |
 //! | `phrase` | counts, ages and moments in words |
 
+mod id;
 pub mod instance;
 pub mod inventory;
 pub mod order;

@@ -290,3 +290,121 @@ fn split(text: &str) -> Vec<Raw> {
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fleet::{AgentRecord, MachineRecord, MachineState, Part, Ping, Platform, Tag};
+
+    fn web() -> Instance {
+        let machine = MachineRecord {
+            private_ip: Some("10.1.4.17".into()),
+            zone: Some("eu-west-1a".into()),
+            instance_type: Some("t3.large".into()),
+            tags: Box::new([Tag::new("Name", "web-1"), Tag::new("env", "Prod"), Tag::new("owner", "a b")]),
+            ..MachineRecord::new("i-0a1", MachineState::Running)
+        };
+        let agent = AgentRecord {
+            ping: Some(Ping::Lost),
+            agent_version: Some("3.3.987.0".into()),
+            platform: Some(Platform::Linux),
+            platform_name: Some("Amazon Linux".into()),
+            ..AgentRecord::new("i-0a1")
+        };
+        Instance {
+            machine: Part::Seen(Arc::new(machine)),
+            agent: Part::Seen(Arc::new(agent)),
+            ..Instance::new("i-0a1")
+        }
+    }
+
+    fn admits(query: &str) -> bool {
+        Query::parse(query).admits(&web(), "2026-05-03T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn filters_admit_what_they_name() {
+        for query in [
+            "state:lost",
+            "STATE:Lost",
+            "state:l",
+            "tag:env",
+            "tag:ENV=prod",
+            "tag:env=pr",
+            "tag:owner=\"a b\"",
+            "platform:linux",
+            "os:amazon",
+            "id:0a1",
+            "name:web",
+            "ip:10.1",
+            "agent:3.3",
+            "zone:1a",
+            "type:t3",
+            "!state:ready",
+            "!tag:env=dev",
+            "!batch",
+            "state:lost tag:env !windows",
+        ] {
+            assert!(admits(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn filters_keep_out_what_they_do_not() {
+        for query in [
+            "state:ready",
+            "!state:lost",
+            "tag:team",
+            "tag:env=dev",
+            "tag:env=\"pr\"",
+            "platform:windows",
+            "name:db",
+            "ip:10.2",
+            "!web",
+            "!prod",
+            "state:lost !tag:env",
+            "!10.1.4",
+        ] {
+            assert!(!admits(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn half_typed_filters_change_nothing() {
+        for query in
+            ["", " ", "!", "state:", "!state:", "tag:", "platform:", "id:", "!name:", "\"", "state:\""]
+        {
+            assert!(Query::parse(query).is_empty(), "{query:?}: {:?}", Query::parse(query));
+            assert!(admits(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_a_word() {
+        for query in ["state:zz", "colour:red", "a:b:c", "::"] {
+            assert_eq!(Query::parse(query).words().collect::<Vec<_>>(), [query]);
+        }
+    }
+
+    #[test]
+    fn states_of_two_words_can_be_typed() {
+        for query in ["state:no-channel", "state:nochannel", "state:\"no channel\"", "state:no_ch"] {
+            assert_eq!(Query::parse(query).terms()[0].ask, Ask::State(vec![State::NoChannel]), "{query}");
+        }
+    }
+
+    #[test]
+    fn only_growing_queries_narrow() {
+        let narrows = |new: &str, old: &str| Query::parse(new).narrows(&Query::parse(old));
+        assert!(narrows("web", "we"));
+        assert!(narrows("web pr", "web"));
+        assert!(narrows("web state:lost", "web"));
+        assert!(!narrows("we", "web"));
+        assert!(!narrows("!web", "!we"));
+        assert!(!narrows("state:", "state"));
+        assert!(!narrows("state:gone", ""));
+        assert!(!narrows("tag:env=x", "tag:env"));
+    }
+}

@@ -1,65 +1,14 @@
 //! What the sources say, in plain types: one row of an SSM list, one EC2 instance, and the updates
 //! that carry them here page by page. Knows no SDK; `aws` fills these in, `inventory` merges them.
 
-use std::borrow::Borrow;
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use super::id::InstanceId;
+
 /// Text that many rows share (platform, zone, role): cheap to clone, interned by the inventory.
 pub type Text = Arc<str>;
-
-/// `i-…` of EC2 or `mi-…` of a hybrid node.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InstanceId(Arc<str>);
-
-impl InstanceId {
-    /// Takes the id as it came; no shape is demanded, since AWS may invent new ones.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A node registered through a hybrid activation (`mi-…`).
-    pub fn is_hybrid(&self) -> bool {
-        self.0.starts_with("mi-")
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for InstanceId {
-    fn from(id: &str) -> Self {
-        Self(id.into())
-    }
-}
-
-impl From<String> for InstanceId {
-    fn from(id: String) -> Self {
-        Self(id.into())
-    }
-}
-
-impl Borrow<str> for InstanceId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 /// PingStatus of SSM. `Inactive` is deprecated and means the same as `ConnectionLost`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -62,3 +62,70 @@ fn is_address(instance: &Instance, text: &str) -> bool {
     let computer = instance.agent.seen().and_then(|agent| agent.computer_name.as_deref());
     instance.private_ip().is_some_and(same) || dns.is_some_and(same) || computer.is_some_and(same)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{AgentRecord, MachineRecord, MachineState, Part, Tag};
+
+    fn fleet() -> Vec<Arc<Instance>> {
+        let machine = |id: &str, name: &str, ip: &str, state| {
+            let record = MachineRecord {
+                private_ip: Some(ip.into()),
+                private_dns: Some(format!("ip-{}.internal", ip.replace('.', "-")).into()),
+                tags: Box::new([Tag::new("Name", name), Tag::new("team", "web")]),
+                ..MachineRecord::new(id, state)
+            };
+            Instance { machine: Part::Seen(Arc::new(record)), ..Instance::new(id) }
+        };
+        let mut hybrid = machine("i-7", "rack", "10.0.0.7", MachineState::Running);
+        hybrid.agent = Part::Seen(Arc::new(AgentRecord::new("mi-7")));
+        [
+            machine("i-1", "web-1", "10.0.0.1", MachineState::Running),
+            machine("i-2", "api", "10.0.0.2", MachineState::Running),
+            machine("i-3", "api", "10.0.0.3", MachineState::Stopped),
+            machine("i-4", "web-1", "10.0.0.4", MachineState::Terminated),
+            machine("i-5", "i-1", "10.0.0.5", MachineState::Running),
+            hybrid,
+        ]
+        .map(Arc::new)
+        .into()
+    }
+
+    fn resolved(text: &str) -> Vec<String> {
+        let ids = |found: &[Arc<Instance>]| found.iter().map(|one| one.id.to_string()).collect();
+        match resolve_target(&fleet(), text) {
+            Target::One(one) => ids(&[one]),
+            Target::None => Vec::new(),
+            Target::Several(several) => {
+                assert!(several.len() > 1);
+                ids(&several)
+            }
+        }
+    }
+
+    #[test]
+    fn one_way_or_another_to_one_instance() {
+        for (text, id) in [
+            ("i-1", "i-1"),
+            ("web-1", "i-1"),
+            ("WEB-1", "i-1"),
+            ("10.0.0.2", "i-2"),
+            ("ip-10-0-0-3.internal", "i-3"),
+            ("mi-7", "i-7"),
+            (" rack ", "i-7"),
+            ("tag:Name=rack", "i-7"),
+        ] {
+            assert_eq!(resolved(text), [id], "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        assert_eq!(resolved("api"), ["i-2", "i-3"]);
+        assert_eq!(resolved("tag:team=web").len(), 5, "all that live");
+        for text in ["", "ap", "web", "10.0.0", "tag:team", "tag:team=WEB", "i-99"] {
+            assert!(resolved(text).is_empty(), "{text}");
+        }
+    }
+}

@@ -35,14 +35,14 @@ pub enum Event {
         /// How long it was gone.
         away: Duration,
     },
-    /// The far side does not answer, though the connection seems to stand.
+    /// The far side does not answer, though the connection seems to stand. Over with `Answering` or `Reconnecting`.
     Silent {
         /// Since when we wait.
         since: Instant,
     },
     /// It answers again, after `Silent`.
     Answering,
-    /// The service says that the agent is away; what is typed waits.
+    /// The service says that the agent is away; what is typed waits. Over with `Unpaused` or `Reconnecting`.
     Paused,
     /// The agent is back, after `Paused`.
     Unpaused,

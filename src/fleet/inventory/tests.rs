@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::fleet::State;
 use crate::fleet::record::{Connection, Tag};
 
 fn now() -> Timestamp {

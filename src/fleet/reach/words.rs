@@ -67,7 +67,7 @@ pub(super) fn stopped(machine: &MachineRecord, word: &str, now: Timestamp) -> St
 pub(super) fn not_visible(instance: &Instance, state: State, context: &Context) -> Vec<String> {
     let who = who(context);
     let mut lines = Vec::new();
-    if matches!(instance.agent, Part::Unknown) {
+    if matches!(instance.agent, Part::Unknown) && !context.lists.agents.is_complete() {
         let agents = &context.lists.agents;
         lines.push(match (agents.denied(), agents.failure()) {
             (Some(action), _) => format!("SSM's side (agent, heartbeat): {action} is denied to {who}"),
@@ -75,7 +75,10 @@ pub(super) fn not_visible(instance: &Instance, state: State, context: &Context) 
             (None, None) => "SSM's side (agent, heartbeat): the list isn't read to its end yet".to_owned(),
         });
     }
-    if matches!(instance.machine, Part::Unknown) && !instance.is_hybrid() {
+    if matches!(instance.machine, Part::Unknown)
+        && !instance.is_hybrid()
+        && !context.lists.machines.is_complete()
+    {
         let machines = &context.lists.machines;
         let what = "EC2's side (state, profile, network)";
         lines.push(match (machines.denied(), machines.failure()) {

@@ -135,8 +135,8 @@ fn unit(bytes: &[u8]) -> Option<usize> {
         },
         0xc2..=0xf4 => {
             let wanted = match first {
-                ..=0xdf => 1,
-                ..=0xef => 2,
+                0xc2..=0xdf => 1,
+                0xe0..=0xef => 2,
                 _ => 3,
             };
             let found = rest.iter().take(wanted).take_while(|&&byte| byte & 0xc0 == 0x80).count();

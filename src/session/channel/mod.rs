@@ -25,8 +25,6 @@ mod incoming;
 mod input;
 mod outgoing;
 mod rtt;
-#[cfg(test)]
-mod tests;
 mod violation;
 
 use std::{
@@ -297,6 +295,8 @@ impl Channel {
 
     fn unpause(&mut self, now: Instant) {
         if std::mem::take(&mut self.paused) {
+            // It could not answer before.
+            self.heard = now;
             self.outgoing.unpause(now);
             // Nobody has seen the pause: nothing to tell, and nothing to pile up.
             match self.events.back() {
@@ -426,3 +426,6 @@ impl Channel {
         self.outgoing.is_idle()
     }
 }
+
+#[cfg(test)]
+mod tests;

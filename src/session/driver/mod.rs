@@ -17,8 +17,6 @@ mod link;
 mod outbox;
 mod retry;
 mod socket;
-#[cfg(test)]
-mod tests;
 
 use std::{
     future::Future,
@@ -362,3 +360,6 @@ async fn sleep_until(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

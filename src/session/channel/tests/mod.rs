@@ -2,7 +2,10 @@
 //! enemies.
 
 mod agent;
+mod hostile;
 mod pair;
+mod recorded;
+mod rules;
 
 use std::time::Duration;
 
