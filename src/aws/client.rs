@@ -192,6 +192,15 @@ impl Client {
         self.0.place.profile.as_deref()
     }
 
+    /// Looks whether there are keys at all; calls AWS only where getting keys needs it.
+    ///
+    /// # Errors
+    /// There are none, or the login has ended.
+    pub async fn find_keys(&self) -> Result<(), Error> {
+        let task = Task { verb: "list instances".to_owned(), action: "", target: None };
+        self.0.keys.get().await.map(drop).map_err(|error| self.without_keys(&task, &error))
+    }
+
     /// Asks STS who we are; needs no permission.
     ///
     /// # Errors

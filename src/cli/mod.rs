@@ -135,7 +135,8 @@ async fn command(args: Args, config: Config) -> Result<ExitCode, Failure> {
 
 async fn app(connector: Connector, demo: bool, config: Config) -> Result<ExitCode, Failure> {
     match tui::run(tui::Options { connector, demo, config }).await {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Ok(Some(signal)) => Ok(ExitCode::from(128 + signal)),
         Err(error) => Err(Failure::told(error.to_string(), "", "")),
     }
 }

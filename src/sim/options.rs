@@ -52,6 +52,8 @@ pub struct Options {
     pub channel_closed: HeaderLength,
     /// The period of an agent's heartbeat, which moves LastPingDateTime.
     pub heartbeat: Duration,
+    /// Whether the region pays for the advanced tier, without which hybrid nodes take no sessions.
+    pub advanced_tier: bool,
 }
 
 impl Options {
@@ -125,6 +127,7 @@ impl Default for Options {
             bad_token: gateway.bad_token,
             channel_closed: gateway.channel_closed,
             heartbeat: Duration::from_secs(300),
+            advanced_tier: false,
         }
     }
 }

@@ -157,7 +157,12 @@ impl Works {
         let (connector, inbox) = (self.connector.clone(), self.inbox.clone());
         self.client = None;
         tokio::spawn(async move {
-            let message = match connector.connect().await {
+            let connected = async {
+                let client = connector.connect().await?;
+                client.find_keys().await?;
+                Ok(client)
+            };
+            let message = match connected.await {
                 Ok(client) => Message::Client(client),
                 Err(error) => Message::Event(Event::NotConnected(told(&error))),
             };

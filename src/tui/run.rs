@@ -32,11 +32,12 @@ const FRAME: Duration = Duration::from_millis(16);
 /// Keys and results that are taken in one turn of the loop.
 const BATCH: usize = 256;
 
-/// Runs the app until the user leaves it; the terminal is as before when this returns.
+/// Runs the app until the user leaves it; the terminal is as before when this returns. Gives the number of the signal that
+/// ended it, if one did.
 ///
 /// # Errors
 /// The keymap is wrong, or the terminal cannot be used.
-pub async fn run(options: Options) -> Result<(), Error> {
+pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     let keymap = Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
     let place = match &options.connector {
         Connector::Environment(scope) => {
@@ -54,13 +55,14 @@ pub async fn run(options: Options) -> Result<(), Error> {
         Some(value) if !value.is_empty() => Theme::PLAIN,
         _ => Theme::COLOURED,
     };
-    let mut app = App { state, works, screen, theme };
+    let mut app = App { state, works, screen, theme, signal: None };
     let mut messages = messages;
     let ran = app.run(&mut messages).await;
-    let App { works, screen, .. } = app;
+    let App { works, screen, signal, .. } = app;
     works.finish(messages).await;
     drop(screen);
-    Ok(ran?)
+    ran?;
+    Ok(signal)
 }
 
 struct App {
@@ -68,6 +70,8 @@ struct App {
     works: Works,
     screen: Screen,
     theme: Theme,
+    /// The signal that told us to leave.
+    signal: Option<u8>,
 }
 
 /// Whether the loop goes on.
@@ -103,12 +107,16 @@ impl App {
             let [terminate, hangup, interrupt] = &mut told;
             let mut urgent = false;
             let mut events = VecDeque::new();
+            let mut signalled = |events: &mut VecDeque<Event>, number| {
+                self.signal.get_or_insert(number);
+                events.push_back(Event::Told);
+            };
             tokio::select! {
                 biased;
                 input = keys.next() => urgent |= push(&mut events, input),
-                _ = terminate.recv() => events.push_back(Event::Told),
-                _ = hangup.recv() => events.push_back(Event::Told),
-                _ = interrupt.recv() => events.push_back(Event::Told),
+                _ = terminate.recv() => signalled(&mut events, 15),
+                _ = hangup.recv() => signalled(&mut events, 1),
+                _ = interrupt.recv() => signalled(&mut events, 2),
                 Some(message) = messages.recv() => events.push_back(self.works.receive(message)),
                 (life, event) = self.works.sessions.next(), if !self.works.sessions.is_empty() => {
                     events.push_back(Event::Session { life, event });

@@ -4,9 +4,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may die of what it did not expect, its helpers, too")]
 
+mod access;
 mod cli;
 mod fleet;
 #[allow(dead_code, unused_imports, reason = "a harness offers what some tests need and others do not")]
 mod harness;
 mod house;
+mod leaving;
+mod network;
 mod session;
+mod target;
+mod work;

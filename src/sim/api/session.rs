@@ -120,7 +120,8 @@ pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>)
     api.permit_session(target, node, document)?;
     check_document(document, &parameters)?;
     let connected = node.filter(|node| api.world.registration(node, context.now).is_some());
-    if connected.is_some() && target.starts_with("mi-") && api.world.tier == Tier::Standard {
+    let advanced = api.options.advanced_tier || api.world.tier == Tier::Advanced;
+    if connected.is_some() && target.starts_with("mi-") && !advanced {
         let text = "Enable advanced-instances tier to use Session Manager with your on-premises instances";
         return Err(ApiError::common("BadRequest", text));
     }

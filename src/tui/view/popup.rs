@@ -214,9 +214,12 @@ fn confirm(state: &State, question: &Question, theme: Theme, area: Rect, buffer:
         }
         Question::End(id) => ("end the session?", vec![format!("What runs in {} ends with it.", name(*id))]),
         Question::Paste { tab, text } => {
-            let lines = text.trim_end_matches(['\n', '\r']).lines().count();
+            // Terminals paste `\r` for a new line.
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            let lines = text.trim_end_matches('\n').lines().count();
+            let them = if lines == 1 { "goes" } else { "go" };
             let warning = format!(
-                "{} go to {}, which runs each line as it comes.",
+                "{} {them} to {}, which runs each line as it comes.",
                 counted(lines, "line", "lines"),
                 name(*tab)
             );

@@ -6,7 +6,7 @@ mod program;
 use std::{path::Path, sync::Arc};
 
 pub use program::{Program, Screen};
-use ssmtui::sim;
+use ssmtui::sim::{self, gateway::SessionState};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -45,9 +45,16 @@ impl World {
         self.region.as_ref().expect("the region runs until the world is dropped")
     }
 
-    /// How many sessions the service still holds.
+    /// How many sessions the service still holds that nobody has told it to end.
     pub fn live_sessions(&self) -> usize {
-        self.region().gateway().statuses().iter().filter(|status| !status.state.is_over()).count()
+        self.session_ids().len()
+    }
+
+    /// Their ids, the oldest first.
+    pub fn session_ids(&self) -> Vec<String> {
+        let ends = |state: SessionState| state.is_over() || state == SessionState::Terminating;
+        let all = self.region().gateway().statuses();
+        all.into_iter().filter(|status| !ends(status.state)).map(|status| status.id).collect()
     }
 
     /// Leaves out what the region exports, or sets something else in its place.
@@ -88,12 +95,17 @@ impl World {
         app
     }
 
+    /// The built program, to be given its standard streams.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ssmtui"));
+        command.args(arguments).env_clear().envs(self.environment());
+        command
+    }
+
     /// The built program without a terminal: exit code, stdout, stderr.
     pub fn output(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_ssmtui"))
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment())
+        let output = self
+            .command(arguments)
             .stdin(std::process::Stdio::null())
             .output()
             .expect("the built program starts");
@@ -107,6 +119,11 @@ impl World {
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
+}
+
+/// A text without what only lays it out: blanks and frames. For sentences that may be wrapped anywhere.
+pub fn unwrapped(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
 }
 
 /// Types a node's name into the search box and waits until its row is the selected one.
