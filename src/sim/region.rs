@@ -24,7 +24,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How large it may be.
 const MOST_HEAD: usize = 64 * 1024;
 
-/// A running region. It ends with [`Region::shutdown`]; one that is only dropped takes no further connections.
+/// A running region. It ends with [`Region::shutdown`]; one that is only dropped ends as well, and nobody waits for it.
 pub struct Region {
     endpoint: String,
     name: String,
@@ -92,6 +92,7 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.gateway.stop();
     }
 }
 

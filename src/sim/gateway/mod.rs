@@ -283,10 +283,15 @@ impl Gateway {
         })
     }
 
-    /// Ends everything: agents, shells, sockets; returns when the shells are dead.
-    pub async fn shutdown(&self) {
+    /// Ends everything: agents, shells, sockets; waits for nothing.
+    pub fn stop(&self) {
         self.inner.shutdown.cancel();
         self.inner.tasks.close();
+    }
+
+    /// Ends everything: agents, shells, sockets; returns when the shells are dead.
+    pub async fn shutdown(&self) {
+        self.stop();
         self.inner.tasks.wait().await;
     }
 

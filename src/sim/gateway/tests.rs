@@ -387,6 +387,17 @@ async fn a_shutdown_leaves_no_process_behind() {
     eventually("all are dead", || !pids.iter().any(|pid| runs(pid))).await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_region_that_is_only_dropped_leaves_no_process_behind() {
+    let options = crate::sim::Options { unpaced: true, ..crate::sim::Options::default() };
+    let region = crate::sim::Region::start(options).await.unwrap();
+    let mut client = Client::at_prompt(region.gateway(), web_1()).await;
+    let pids = busy_shell(&mut client).await;
+    drop(region);
+    eventually("all are dead", || !pids.iter().any(|pid| runs(pid))).await;
+}
+
 #[tokio::test]
 async fn a_token_opens_one_socket_of_its_own_session() {
     let gateway = Gateway::new(unpaced());
