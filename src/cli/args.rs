@@ -108,9 +108,16 @@ pub struct Sim {
     /// Let agents send output as fast as they can instead of at the official agent's pace
     #[arg(long)]
     pub unpaced: bool,
-    /// What shall go wrong; may be given more than once: cut, drop, dup, reorder, delay, deny=ACTION, throttle, slow=ACTION
+    /// What shall go wrong; may be given more than once: cut, drop, dup, reorder, delay, deny=ACTION, throttle, slow=ACTION,
+    /// expired
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<crate::sim::Fault>,
+    /// What the caller may do, after AWS's sample policies: all, all but one of the two SSM lists, or no list at all
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
+    pub rights: crate::sim::Rights,
+    /// Take signed data channels at their newest URL only; without this, what clients before 1.2.835 do is taken, too
+    #[arg(long)]
+    pub strict: bool,
     /// Run this with the region in its environment, and end with its exit code
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,

@@ -48,8 +48,10 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
         seed: sim.seed,
         unpaced: sim.unpaced,
         faults: sim.fault,
+        rights: sim.rights,
         ..Options::default()
     };
+    let options = if sim.strict { options.strict() } else { options };
     let mut signals = Signals::new()?;
     let (_, region) = start(options).await?;
     let result = match sim.command.split_first() {

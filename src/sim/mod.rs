@@ -21,5 +21,5 @@ pub mod region;
 mod world;
 
 pub use fault::Fault;
-pub use options::Options;
+pub use options::{Options, Rights};
 pub use region::Region;

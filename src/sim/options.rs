@@ -38,6 +38,8 @@ pub struct Options {
 
     /// Whether the upgrade of a data channel must be signed.
     pub upgrade: Upgrade,
+    /// Which of a session's stream URLs open its data channel.
+    pub stream_url: StreamUrl,
     /// Which canonical form of a `+` in the upgrade's query is taken.
     pub plus: Plus,
     /// How long the token of StartSession and ResumeSession is good.
@@ -57,6 +59,13 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same, demanding what AWS has announced and what the newest official client does, and not what old clients
+    /// are still allowed: signed upgrades, at the newest stream URL.
+    #[must_use]
+    pub fn strict(self) -> Options {
+        Options { upgrade: Upgrade::Signed, stream_url: StreamUrl::Newest, ..self }
+    }
+
     /// What concerns the gateway.
     pub(crate) fn gateway(&self) -> GatewayOptions {
         GatewayOptions {
@@ -77,10 +86,20 @@ impl Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Upgrade {
     /// It must.
-    #[default]
     Signed,
-    /// An unsigned one is taken too; a wrong signature is not.
+    /// An unsigned one is taken too, since official clients before 1.2.764 do not sign; a wrong signature is not.
+    #[default]
     AcceptUnsigned,
+}
+
+/// Which of a session's stream URLs open its data channel; each ResumeSession gives out another (protocol 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamUrl {
+    /// Only the newest.
+    Newest,
+    /// An earlier one too, since official clients before 1.2.835 dial their first one again with the new token.
+    #[default]
+    Issued,
 }
 
 /// How a raw `+` in the cell-number may stand in the canonical query (protocol 3.1, item 4).
@@ -96,7 +115,7 @@ pub enum Plus {
 }
 
 /// Which rights the caller has, after AWS's own sample policies (diagnosis 3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rights {
     /// All that the region knows, but for the conditions on tags that the sample fleet holds.
     #[default]
@@ -120,6 +139,7 @@ impl Default for Options {
             user: "demo".to_owned(),
             rights: Rights::default(),
             upgrade: Upgrade::default(),
+            stream_url: StreamUrl::default(),
             plus: Plus::default(),
             token_lifetime: gateway.token_lifetime,
             idle_timeout: gateway.idle_timeout,

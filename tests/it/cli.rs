@@ -336,6 +336,26 @@ fn the_end_of_input_ends_the_shell_after_its_output() {
 }
 
 #[test]
+fn a_strict_region_lets_us_in_and_in_again_after_each_cut() {
+    let world = World::with_region(&["--strict", "--unpaced", "--fault", "cut=20KB"]);
+    let mut command = world.command(&["connect", "web-1"]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut keys = child.stdin.take().unwrap();
+    keys.write_all(b"stty -echo; seq 1 3000; echo LA''ST\n").unwrap();
+    // A shell that ends waits two seconds for the receipts of its output; a cut may cost more. So it ends when all is here.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let shown: Vec<String> = lines.by_ref().map(Result::unwrap).take_while(|line| line != "LAST").collect();
+    keys.write_all(b"exit\n").unwrap();
+    lines.for_each(drop);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("resumed after"), "it was cut: {}", stderr(&output));
+    let all: Vec<String> = (1..=3000).map(|n| n.to_string()).collect();
+    assert!(shown.ends_with(&all), "{:?}", &shown[shown.len().saturating_sub(20)..]);
+}
+
+#[test]
 fn connect_explains_what_cannot_be_reached() {
     let world = World::with_region(&[]);
     for (target, words) in [

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::sim::{
     gateway::{NewSession, Platform, SessionState, SessionStatus},
+    options::StreamUrl,
     world::{Node, PlatformKind, Tier},
 };
 
@@ -36,6 +37,8 @@ const OTHER_KINDS: [&str; 7] = [
 const MOST_ALIVE: usize = 500;
 /// How many are remembered, the living among them.
 const MOST_REMEMBERED: usize = 1000;
+/// How many of a session's later stream URLs are remembered.
+const MOST_CELLS: usize = 16;
 
 const ID: Text = Text { required: true, min: 1, max: 96, pattern: None, one_of: &[] };
 const STATES: [&str; 6] = ["Connected", "Connecting", "Disconnected", "Terminated", "Terminating", "Failed"];
@@ -57,8 +60,36 @@ struct Record {
     id: String,
     document: String,
     reason: Option<String>,
-    /// The cell-number of the newest stream URL.
-    cell: String,
+    cells: Cells,
+}
+
+/// The cell-numbers of a session's stream URLs.
+#[derive(Clone)]
+struct Cells {
+    /// Of the answer to StartSession. It is never forgotten: clients that do not take a new URL stay with it.
+    first: String,
+    /// Of the answers to ResumeSession, newest last.
+    later: VecDeque<String>,
+}
+
+impl Cells {
+    fn new(first: String) -> Self {
+        Self { first, later: VecDeque::new() }
+    }
+
+    fn add(&mut self, cell: String) {
+        if self.later.len() == MOST_CELLS {
+            self.later.pop_front();
+        }
+        self.later.push_back(cell);
+    }
+
+    fn has(&self, cell: &str, wanted: StreamUrl) -> bool {
+        match wanted {
+            StreamUrl::Newest => self.later.back().unwrap_or(&self.first) == cell,
+            StreamUrl::Issued => self.first == cell || self.later.iter().any(|later| later == cell),
+        }
+    }
 }
 
 impl Book {
@@ -83,9 +114,9 @@ impl Book {
 }
 
 impl Api {
-    /// Whether a stream URL is the newest one of a session.
-    pub(super) fn is_newest_cell(&self, id: &str, cell: &str) -> bool {
-        self.book().find(id).is_some_and(|record| record.cell == cell)
+    /// Whether a stream URL with this cell-number opens a session's data channel.
+    pub(super) fn opens(&self, id: &str, cell: &str) -> bool {
+        self.book().find(id).is_some_and(|record| record.cells.has(cell, self.options.stream_url))
     }
 
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
@@ -133,11 +164,11 @@ pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>)
         id: random::session_id(&api.options.user),
         document: document.unwrap_or(SHELL).to_owned(),
         reason: reason.map(str::to_owned),
-        cell: random::cell(),
+        cells: Cells::new(random::cell()),
     };
     make_room(api)?;
     let token = api.gateway.start(new_session(&record.id, node));
-    let ticket = api.ticket(&record.id, &token, &record.cell);
+    let ticket = api.ticket(&record.id, &token, &record.cells.first);
     api.book().add(record);
     Ok(ticket)
 }
@@ -211,7 +242,7 @@ pub(super) fn resume_session(context: &Context<'_>, request: &Map<String, Value>
         || ApiError::modelled("DoesNotExistException", format!("Session {id} does not exist or has ended."));
     let token = api.gateway.resume(id).ok_or_else(gone)?;
     let cell = random::cell();
-    api.book().find(id).ok_or_else(gone)?.cell.clone_from(&cell);
+    api.book().find(id).ok_or_else(gone)?.cells.add(cell.clone());
     Ok(api.ticket(id, &token, &cell))
 }
 

@@ -14,7 +14,7 @@ use super::{
     finish,
     sigv4::{self, Expected, Refusal, Signed},
 };
-use crate::sim::options::Upgrade;
+use crate::sim::options::{StreamUrl, Upgrade};
 
 /// Where data channels are.
 pub(super) const PATH: &str = "/v1/data-channel/";
@@ -59,8 +59,11 @@ impl Api {
         let arn = self.session_arn(&id);
         self.permit(Wire::Json, "ssmmessages:OpenDataChannel", Some(&arn))
             .map_err(|error| refuse(&error.status(403)))?;
-        if !role_and_cell(query).is_some_and(|cell| self.is_newest_cell(&id, &cell)) {
-            let text = "no such session, or not its newest stream URL";
+        if !role_and_cell(query).is_some_and(|cell| self.opens(&id, &cell)) {
+            let text = match self.options.stream_url {
+                StreamUrl::Newest => "no such session, or not its newest stream URL",
+                StreamUrl::Issued => "no such session, or not a stream URL of it",
+            };
             return Err(refuse(&ApiError::common("BadRequest", text)));
         }
         let mut answer = Response::new(Full::new(Bytes::new()));

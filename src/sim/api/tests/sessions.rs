@@ -7,10 +7,7 @@ use tokio::{
 };
 
 use super::call::{Caller, Reply, read_reply};
-use crate::sim::{
-    Options,
-    options::{Plus, Upgrade},
-};
+use crate::sim::{Options, options::Plus};
 
 async fn id_of(caller: &Caller, name: &str) -> String {
     let reply = caller
@@ -75,7 +72,7 @@ async fn a_session_is_started_resumed_listed_and_ended() {
     let resumed = caller.ssm("ResumeSession", json!({"SessionId": id})).await.json();
     assert_ne!(resumed["TokenValue"], ticket["TokenValue"]);
     assert_ne!(resumed["StreamUrl"], ticket["StreamUrl"]);
-    assert!(knock(&caller, url, true).await.error().contains("not its newest stream URL"));
+    assert_eq!(knock(&caller, url, true).await.status, 101, "an earlier one is good, too");
     let reply = knock(&caller, resumed["StreamUrl"].as_str().unwrap(), true).await;
     assert_eq!(reply.status, 101, "{reply:?}");
     assert_eq!(reply.headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
@@ -218,8 +215,8 @@ async fn each_refusal_of_a_start_has_its_own_words() {
 }
 
 #[tokio::test]
-async fn an_upgrade_must_be_signed_unless_the_region_was_told_otherwise() {
-    let caller = Caller::of(Options::default()).await;
+async fn an_upgrade_may_be_unsigned_unless_the_region_is_strict_but_never_signed_wrong() {
+    let caller = Caller::of(Options::default().strict()).await;
     let ticket = start(&caller).await;
     let url = ticket["StreamUrl"].as_str().unwrap();
     let refusal = knock(&caller, url, false).await.error();
@@ -229,11 +226,12 @@ async fn an_upgrade_must_be_signed_unless_the_region_was_told_otherwise() {
     assert!(knock(&caller, &stranger, true).await.error().contains("no such session"));
     caller.region.shutdown().await;
 
-    let lenient = Options { upgrade: Upgrade::AcceptUnsigned, ..Options::default() };
-    let mut caller = Caller::of(lenient).await;
+    let mut caller = Caller::of(Options::default()).await;
     let ticket = start(&caller).await;
     let url = ticket["StreamUrl"].as_str().unwrap();
     assert_eq!(knock(&caller, url, false).await.status, 101);
+    let stranger = url.replace("demo-", "eve-");
+    assert!(knock(&caller, &stranger, false).await.error().contains("no such session"));
     caller.credentials.secret_access_key = "wrong".into();
     assert!(knock(&caller, url, true).await.error().starts_with("403 InvalidSignatureException"));
     caller.region.shutdown().await;
@@ -250,6 +248,45 @@ async fn an_upgrade_must_be_signed_unless_the_region_was_told_otherwise() {
             break;
         }
     }
+    caller.region.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_session_is_opened_at_any_of_its_stream_urls_unless_the_region_is_strict() {
+    let resume = async |caller: &Caller, ticket: &Value| {
+        caller.ssm("ResumeSession", json!({"SessionId": ticket["SessionId"]})).await.json()["StreamUrl"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let caller = Caller::of(Options::default()).await;
+    let (ticket, other) = (start(&caller).await, start(&caller).await);
+    let first = ticket["StreamUrl"].as_str().unwrap();
+    let second = resume(&caller, &ticket).await;
+    let mut newest = second.clone();
+    assert_eq!(knock(&caller, &second, true).await.status, 101);
+    // A client that never takes a new URL is cut off more often than URLs are kept.
+    for _ in 0..40 {
+        newest = resume(&caller, &ticket).await;
+        assert_eq!(knock(&caller, first, false).await.status, 101);
+    }
+    assert_eq!(knock(&caller, &newest, true).await.status, 101);
+    let cell_of = |url: &str| url.split_once("cell-number=").unwrap().1.to_owned();
+    let foreign = first.replace(&cell_of(first), &cell_of(other["StreamUrl"].as_str().unwrap()));
+    for url in [&second, &foreign] {
+        let refusal = knock(&caller, url, true).await.error();
+        assert_eq!(refusal, "400 BadRequest: no such session, or not a stream URL of it");
+    }
+    caller.region.shutdown().await;
+
+    let caller = Caller::of(Options::default().strict()).await;
+    let ticket = start(&caller).await;
+    let first = ticket["StreamUrl"].as_str().unwrap();
+    assert_eq!(knock(&caller, first, true).await.status, 101);
+    let newest = resume(&caller, &ticket).await;
+    let refusal = knock(&caller, first, true).await.error();
+    assert_eq!(refusal, "400 BadRequest: no such session, or not its newest stream URL");
+    assert_eq!(knock(&caller, &newest, true).await.status, 101);
     caller.region.shutdown().await;
 }
 
