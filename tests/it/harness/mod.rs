@@ -115,10 +115,6 @@ impl World {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
     }
-
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
 }
 
 /// A text without what only lays it out: blanks and frames. For sentences that may be wrapped anywhere.
