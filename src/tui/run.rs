@@ -1,4 +1,5 @@
-//! The loop: await one thing, take all others that are ready, update, do what is to be done, draw at most 60 times a second.
+//! The loop: await one thing, take all others that are ready, update, do what is to be done, draw at most 60 times a second
+//! (and at once for a key and its echo).
 //! Nothing wakes while nothing happens.
 
 use std::{
@@ -27,7 +28,8 @@ use super::{
 };
 use crate::{aws::Connector, term};
 
-/// The least time between two frames, unless a key was pressed.
+/// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
+/// the echo is what users feel.
 const FRAME: Duration = Duration::from_millis(16);
 /// Keys and results that are taken in one turn of the loop.
 const BATCH: usize = 256;
@@ -93,6 +95,7 @@ impl App {
             return Ok(());
         }
         let mut drawn = Instant::now();
+        let mut echo_awaited = false;
         self.draw()?;
         loop {
             // A frame that is owed wakes the loop; so does a deadline of the state.
@@ -145,10 +148,12 @@ impl App {
                     return Ok(());
                 }
             }
-            if self.state.dirty && (urgent || drawn.elapsed() >= FRAME) {
+            if self.state.dirty && (urgent || echo_awaited || drawn.elapsed() >= FRAME) {
                 self.draw()?;
                 drawn = Instant::now();
+                echo_awaited = false;
             }
+            echo_awaited |= urgent;
         }
     }
 
