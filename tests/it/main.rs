@@ -12,6 +12,7 @@ mod harness;
 mod house;
 mod leaving;
 mod network;
+mod readme;
 mod session;
 mod target;
 mod work;
