@@ -6,7 +6,7 @@ use super::{
     state::{State, fleet::Access, tab::Dot},
     text::fit,
 };
-use crate::fleet::phrase;
+use crate::fleet::{self, phrase};
 
 /// Between two tabs.
 pub const SEPARATOR: &str = " │ ";
@@ -157,6 +157,9 @@ fn counts(state: &State) -> String {
     if state.fleet.access != Access::Ready || counts.total() == 0 {
         return String::new();
     }
-    let ready = counts.reachable();
-    format!(" {} ready · {} not ", phrase::count(ready), phrase::count(counts.total() - ready))
+    let (ready, online) = (counts.of(fleet::State::Ready), counts.of(fleet::State::Online));
+    let not = counts.total() - ready - online;
+    // Online, and nobody has asked yet whether its channel is connected: not `ready`, as the filter of that name says, too.
+    let online = if online > 0 { format!(" · {} online", phrase::count(online)) } else { String::new() };
+    format!(" {} ready{online} · {} not ", phrase::count(ready), phrase::count(not))
 }

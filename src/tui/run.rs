@@ -90,6 +90,7 @@ impl App {
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
             signal(SignalKind::interrupt())?,
+            signal(SignalKind::quit())?,
         ];
         if self.perform(begin())? == Next::Leave {
             return Ok(());
@@ -107,7 +108,7 @@ impl App {
                     None => std::future::pending().await,
                 }
             });
-            let [terminate, hangup, interrupt] = &mut told;
+            let [terminate, hangup, interrupt, quit] = &mut told;
             let mut urgent = false;
             let mut events = VecDeque::new();
             let mut signalled = |events: &mut VecDeque<Event>, number| {
@@ -120,6 +121,7 @@ impl App {
                 _ = terminate.recv() => signalled(&mut events, 15),
                 _ = hangup.recv() => signalled(&mut events, 1),
                 _ = interrupt.recv() => signalled(&mut events, 2),
+                _ = quit.recv() => signalled(&mut events, 3),
                 Some(message) = messages.recv() => events.push_back(self.works.receive(message)),
                 (life, event) = self.works.sessions.next(), if !self.works.sessions.is_empty() => {
                     events.push_back(Event::Session { life, event });

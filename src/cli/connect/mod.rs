@@ -9,7 +9,13 @@
 mod escape;
 mod tty;
 
-use std::{collections::VecDeque, io, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -74,6 +80,7 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
         signals,
         raw,
         has_run: false,
+        at_line_start: true,
     };
     session.run().await
 }
@@ -238,6 +245,8 @@ struct Session {
     at_eof: &'static [u8],
     /// The far side has shown something.
     has_run: bool,
+    /// What it showed last ended a line.
+    at_line_start: bool,
 }
 
 /// How the loop ended.
@@ -265,6 +274,10 @@ impl Session {
         drop(output);
         // All written, or the terminal does not take it.
         let _ = timeout(FAREWELL, failure.recv()).await;
+        // Our last words begin a line of their own, wherever the session left the cursor.
+        if self.has_run && !self.at_line_start && io::stdout().is_terminal() {
+            eprint!("\r\n");
+        }
         drop(self.raw);
         conclude(outcome, self.has_run)
     }
@@ -314,6 +327,7 @@ impl Session {
                 event = self.events.recv(), if shown.is_none() => match event {
                     Some(Event::Output(bytes)) => {
                         self.has_run = true;
+                        self.at_line_start = bytes.ends_with(b"\n");
                         shown = Some(bytes);
                     }
                     Some(Event::Ended(end)) => return Outcome::Ended(end),
@@ -345,6 +359,8 @@ impl Session {
             tokio::select! {
                 event = self.events.recv() => match event {
                     Some(Event::Ended(end)) => return Some(end),
+                    // That the service was not told to end the session, say.
+                    Some(event @ Event::Notice(_)) => if let Some(words) = words(&event) { self.say(&words) },
                     Some(_) => {}
                     None => return None,
                 },
