@@ -31,10 +31,23 @@ fn peers_c04_the_remote_knows_the_panes_size_at_once_and_after_every_change() {
     let (rows, cols) = size(&before);
     assert!((20..30).contains(&rows) && (90..=100).contains(&cols), "{rows}x{cols}");
     app.resize(40, 130);
+    app.wait_until("the wide header", |screen| screen.row(0).trim_end().chars().count() > 100);
     app.press("stty size; echo end-2\r");
     let after =
         app.wait_until("the new size", |screen| screen.text().lines().any(|line| line.trim() == "end-2"));
     assert_eq!(size(&after), (rows + 10, cols + 30));
+}
+
+#[test]
+fn keys_in_the_moment_of_a_resize_are_not_lost() {
+    let world = World::new();
+    let mut app = world.app(30, 100);
+    open(&mut app, "web-1");
+    for round in 0..20 {
+        app.resize(30 + round % 2, 100 + round % 3);
+        app.press(&format!("echo $(({round}+1))-th\r"));
+        app.wait_for(&format!("{}-th", round + 1));
+    }
 }
 
 #[test]
