@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `core` | the data channel as a pure state machine, with books of its own |
 //! | `retransmission` | when a frame is taken for lost |
+//! | `plan` | what a session is for |
 //! | `output` | how terminal output is cut into payloads |
 //! | `shell` | a shell on a pty, its threads, its pace |
 //! | `process` | killing all that runs in a terminal |
@@ -17,9 +18,11 @@
 
 mod core;
 mod output;
+mod plan;
 mod process;
 mod retransmission;
 mod shell;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +41,9 @@ use self::{
     shell::{Shell, Streams},
 };
 use crate::session::message::PayloadType;
+
+pub use plan::{Keys, KmsSetup, Plan};
+pub(super) use ssh::SshKeys;
 
 /// How long the end of a shell waits for the acknowledgement of its last output.
 const DRAINING: Duration = Duration::from_secs(2);
@@ -73,12 +79,16 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) session_id: String,
+    /// The node's id, for the encryption context.
+    pub(super) target: String,
     pub(super) agent_version: String,
-    pub(super) handshake: bool,
+    pub(super) plan: Plan,
+    pub(super) kms: Option<KmsSetup>,
     pub(super) unpaced: bool,
     /// From the start, or the end of the handshake, until the terminal is up.
     pub(super) shell_delay: Duration,
     pub(super) node: Node,
+    pub(super) ssh: std::sync::Arc<SshKeys>,
 }
 
 /// The agent's way to the service.
@@ -112,9 +122,13 @@ pub(super) async fn run<U: Uplink>(
     mut from_client: mpsc::Receiver<Bytes>,
     mut uplink: U,
 ) -> Ending {
+    if !matches!(setup.plan, Plan::Shell { .. }) {
+        return Ending::failed("This kind of session cannot be played yet");
+    }
     let epoch_ms = Timestamp::now().as_millisecond().unsigned_abs();
     let mut core_setup = CoreSetup::new(&setup.session_id, &setup.agent_version, epoch_ms);
-    core_setup.handshake = setup.handshake.then(|| "Standard_Stream".to_owned());
+    let handshake = setup.plan.requires_handshake() || setup.kms.is_some();
+    core_setup.handshake = handshake.then(|| setup.plan.session_type().to_owned());
     let mut core = Core::new(core_setup, now());
     while let Ok(frame) = control.try_recv() {
         handle_frame(&mut core, &frame);
@@ -129,7 +143,7 @@ pub(super) async fn run<U: Uplink>(
     let mut input = VecDeque::new();
     let mut unsent: Option<Bytes> = None;
     let mut draining: Option<Draining> = None;
-    let mut start_at = (!setup.handshake).then(|| Instant::now() + setup.shell_delay);
+    let mut start_at = (!handshake).then(|| Instant::now() + setup.shell_delay);
     loop {
         if start_at.is_some_and(|at| at <= Instant::now()) {
             start_at = None;

@@ -16,7 +16,7 @@ use super::{
     random,
 };
 use crate::sim::{
-    gateway::{NewSession, Platform, SessionState, SessionStatus},
+    gateway::{NewSession, Plan, Platform, SessionState, SessionStatus},
     options::StreamUrl,
     world::{Node, PlatformKind, Tier},
 };
@@ -185,8 +185,10 @@ fn new_session(id: &str, node: &Node) -> NewSession {
         },
         agent_version: node.agent.as_ref().map(|agent| agent.version.to_string()).unwrap_or_default(),
         shell: None,
-        // Plain shells without encryption have none (protocol 5.1).
-        handshake: false,
+        plan: Plan::shell(),
+        kms: None,
+        idle_timeout: None,
+        max_duration: None,
     }
 }
 

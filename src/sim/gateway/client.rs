@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Larger messages end the socket. The official ends know no limit, and send about 1 KiB.
 const LARGEST: usize = 1 << 20;
 
-type Socket<S> = WebSocketStream<Cable<S>>;
+pub(super) type Socket<S> = WebSocketStream<Cable<S>>;
 
 /// Serves a socket after its upgrade until it is closed, lost or cut.
 pub(super) async fn serve<S>(session: Arc<Session>, io: S)
@@ -42,14 +42,18 @@ where
         return;
     }
     let (limit, age) = cuts(&session.options().faults);
-    let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
     let cable = Cable::new(io, limit);
-    let mut socket = WebSocketStream::from_raw_socket(cable, Role::Server, Some(config)).await;
+    let mut socket = WebSocketStream::from_raw_socket(cable, Role::Server, Some(socket_config())).await;
     let Ok(Some(open)) = timeout(OPENING, first_message(&mut socket)).await else { return };
     if !open.is_some_and(|open| session.redeem(&open.token)) {
         return say_farewell(socket, session.options().bad_token).await;
     }
     relay(&session, socket, age).await;
+}
+
+/// What a socket of either side takes.
+pub(super) fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST))
 }
 
 /// After how many bytes and after what time a socket is cut.
@@ -66,7 +70,7 @@ fn cuts(faults: &[Fault]) -> (Option<u64>, Option<Duration>) {
 }
 
 /// `None`: the socket is gone; `Some(None)`: something else than OpenDataChannel came.
-async fn first_message<S>(socket: &mut Socket<S>) -> Option<Option<OpenDataChannel>>
+pub(super) async fn first_message<S>(socket: &mut Socket<S>) -> Option<Option<OpenDataChannel>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -80,7 +84,7 @@ where
     }
 }
 
-async fn say_farewell<S>(mut socket: Socket<S>, farewell: Farewell)
+pub(super) async fn say_farewell<S>(mut socket: Socket<S>, farewell: Farewell)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `session` | one session's book: state, tokens, who is connected, how it ends |
 //! | `client` | one socket: the first message, the two pumps, the farewell |
+//! | `foreign` | the socket of an agent that is not ours |
 //! | `cable` | the bytes under the socket, which a fault may cut |
 //! | `line` | what happens to the frames of one direction; pure |
 //! | `notice` | the frames that the service makes itself |
@@ -18,6 +19,7 @@
 
 mod cable;
 mod client;
+mod foreign;
 mod line;
 mod notice;
 mod session;
@@ -36,10 +38,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::session::Session;
-use super::fault::Fault;
+use super::{
+    agent::{self, SshKeys},
+    fault::Fault,
+};
 use crate::session::message::HeaderLength;
 
-pub use super::agent::Platform;
+pub use super::agent::{Keys, KmsSetup, Plan, Platform};
 
 /// How a gateway behaves.
 #[derive(Clone, Debug)]
@@ -63,6 +68,9 @@ pub struct GatewayOptions {
     pub bad_token: Farewell,
     /// The header form of `channel_closed` to the client. AWS was seen to send it without payload type.
     pub channel_closed: HeaderLength,
+    /// Public keys (lines of an `authorized_keys` file) that every node's sshd takes, beside those of
+    /// [`Gateway::push_ssh_key`].
+    pub authorized_keys: Vec<String>,
 }
 
 impl Default for GatewayOptions {
@@ -77,6 +85,7 @@ impl Default for GatewayOptions {
             max_duration: None,
             bad_token: Farewell::Close(1008),
             channel_closed: HeaderLength::WithoutPayloadType,
+            authorized_keys: Vec::new(),
         }
     }
 }
@@ -91,7 +100,7 @@ pub enum Farewell {
 }
 
 /// A session that is to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct NewSession {
     /// Its id; opaque here.
     pub id: String,
@@ -105,8 +114,27 @@ pub struct NewSession {
     pub agent_version: String,
     /// The shell of this node, if it is not the platform's: a program name, such as `bash`.
     pub shell: Option<String>,
-    /// Whether the agent asks for a handshake. The official one does so for shells only if they are encrypted.
-    pub handshake: bool,
+    /// What it is for.
+    pub plan: Plan,
+    /// How it is encrypted; `None`: it is not.
+    pub kms: Option<KmsSetup>,
+    /// Instead of the gateway's own [`GatewayOptions::idle_timeout`].
+    pub idle_timeout: Option<Duration>,
+    /// Instead of the gateway's own [`GatewayOptions::max_duration`].
+    pub max_duration: Option<Duration>,
+}
+
+/// A session whose agent is not ours: it comes on a WebSocket of its own.
+#[derive(Clone, Debug)]
+pub struct NewForeign {
+    /// Its id; opaque here.
+    pub id: String,
+    /// The node: `i-…` or `mi-…`.
+    pub target: String,
+    /// Instead of the gateway's own [`GatewayOptions::idle_timeout`].
+    pub idle_timeout: Option<Duration>,
+    /// Instead of the gateway's own [`GatewayOptions::max_duration`].
+    pub max_duration: Option<Duration>,
 }
 
 /// What a gateway tells about a session.
@@ -173,6 +201,7 @@ pub struct Gateway {
 
 struct Inner {
     options: GatewayOptions,
+    ssh: Arc<SshKeys>,
     sessions: Mutex<Sessions>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -190,6 +219,7 @@ impl Gateway {
     /// A gateway without sessions.
     pub fn new(options: GatewayOptions) -> Self {
         let inner = Inner {
+            ssh: Arc::new(SshKeys::new(&options.authorized_keys)),
             options,
             sessions: Mutex::default(),
             shutdown: CancellationToken::new(),
@@ -200,19 +230,75 @@ impl Gateway {
 
     /// Starts a session: its agent begins at once, in a task of the current runtime. Returns the token for the client's
     /// first message, good once and only for a while.
-    pub fn start(&self, session: NewSession) -> String {
-        let number = {
-            let mut sessions = self.sessions();
-            sessions.started += 1;
-            sessions.started
-        };
-        let (session, wires) = Session::new(session, number, self.inner.options.clone());
+    pub fn start(&self, new: NewSession) -> String {
+        let (session, wires) = Session::new(&new, self.next_number(), self.inner.options.clone());
         let session = Arc::new(session);
         let token = session.issue_token();
         self.sessions().add(session.clone());
         let shutdown = self.inner.shutdown.clone();
-        self.inner.tasks.spawn(session::live(session, wires, shutdown));
+        let ssh = Arc::clone(&self.inner.ssh);
+        self.inner.tasks.spawn(session::live(session, new, wires, ssh, shutdown));
         token
+    }
+
+    /// Starts a session with an agent that is not ours: who called this sends it there, and it comes with
+    /// [`accept_agent`](Self::accept_agent). Returns the client's token.
+    pub fn start_foreign(&self, new: NewForeign) -> String {
+        let session = Session::new_foreign(&new, self.next_number(), self.inner.options.clone());
+        let session = Arc::new(session);
+        let token = session.issue_token();
+        self.sessions().add(session.clone());
+        let shutdown = self.inner.shutdown.clone();
+        self.inner.tasks.spawn(session::live_foreign(session, shutdown));
+        token
+    }
+
+    /// A token for the data channel of a foreign agent (CreateDataChannel); `None`: there is no such session, or it is over.
+    pub fn agent_token(&self, session_id: &str) -> Option<String> {
+        let session = self.session(session_id)?;
+        let open = session.foreign().is_some() && !session.status().state.is_over();
+        open.then(|| session.issue_agent_token())
+    }
+
+    /// Serves the data channel of a foreign agent, from after the answer to the upgrade. Its first message has to bring a
+    /// token of [`agent_token`](Self::agent_token).
+    pub async fn accept_agent<S>(&self, session_id: &str, io: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(session) = self.session(session_id) else { return };
+        let serve = self.inner.tasks.track_future(foreign::serve(session, io));
+        self.inner.shutdown.run_until_cancelled(serve).await;
+    }
+
+    /// A foreign agent has reported the end of a session (`agent_task_complete`): `output` goes to the client. False if
+    /// there is no such session.
+    pub fn finish_foreign(&self, session_id: &str, output: &str, failed: bool) -> bool {
+        let ending = agent::Ending { output: output.to_owned(), failed };
+        self.session(session_id)
+            .is_some_and(|session| session.foreign().inspect(|place| place.finish(ending)).is_some())
+    }
+
+    /// Is cancelled when the session is told to end (TerminateSession, a limit, its node); `None`: there is no such session.
+    pub fn told_to_end(&self, session_id: &str) -> Option<CancellationToken> {
+        Some(self.session(session_id)?.told_to_end())
+    }
+
+    /// Lets the owner of this public key (a line of an `authorized_keys` file) log in to a node by SSH for 60 seconds, as
+    /// SendSSHPublicKey does.
+    pub fn push_ssh_key(&self, target: &str, public_key: &str) {
+        self.inner.ssh.push(target, public_key);
+    }
+
+    /// Cuts the socket of a session's foreign agent without a close frame; false if there is none.
+    pub fn cut_agent(&self, id: &str) -> bool {
+        self.session(id).is_some_and(|session| session.foreign().is_some_and(foreign::Place::cut))
+    }
+
+    fn next_number(&self) -> u64 {
+        let mut sessions = self.sessions();
+        sessions.started += 1;
+        sessions.started
     }
 
     /// A new token for a session that still lives; `None`: it is gone.

@@ -23,17 +23,18 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    GatewayOptions, NewSession, SessionState, SessionStatus,
+    GatewayOptions, NewForeign, NewSession, SessionState, SessionStatus,
+    foreign::Place,
     line::{Dice, Line, Weather},
     notice,
 };
 use crate::{
     session::message::{AgentSessionState, Checks, Frame, HeaderLength, MessageType},
-    sim::agent,
+    sim::agent::{self, SshKeys},
 };
 
 /// Frames that wait between the agent and a socket, in each direction; behind them it is back-pressure.
-const QUEUE: usize = 64;
+pub(super) const QUEUE: usize = 64;
 /// An agent that was told to end and does not is dropped after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More unused tokens than this are not kept.
@@ -43,17 +44,27 @@ type Outlet = Option<mpsc::Sender<Bytes>>;
 
 /// One session.
 pub(super) struct Session {
-    new: NewSession,
+    id: String,
+    target: String,
+    idle_timeout: Duration,
+    max_duration: Option<Duration>,
     number: u64,
     options: GatewayOptions,
     started: Timestamp,
     born: Instant,
     book: Mutex<Book>,
-    to_agent: mpsc::Sender<Bytes>,
-    control: mpsc::UnboundedSender<Bytes>,
+    agent: AgentSide,
     outlet: watch::Sender<Outlet>,
     frozen: watch::Sender<bool>,
     told_to_end: CancellationToken,
+}
+
+/// The way to the agent.
+enum AgentSide {
+    /// Ours, in [`live`].
+    Ours { frames: mpsc::Sender<Bytes>, control: mpsc::UnboundedSender<Bytes> },
+    /// One on a socket.
+    Foreign(Place),
 }
 
 struct Book {
@@ -62,13 +73,39 @@ struct Book {
     /// What the service says about the end; the first cause wins.
     words: Option<String>,
     output: String,
-    tokens: Vec<(String, Instant)>,
+    tokens: Tokens,
+    agent_tokens: Tokens,
     refuse: u32,
     connections: u64,
     client: Option<(u64, CancellationToken)>,
     last_data: Instant,
     /// `channel_closed` for the client, once the session is over.
     closure: Option<Bytes>,
+}
+
+/// Tokens that were not used yet.
+#[derive(Default)]
+struct Tokens(Vec<(String, Instant)>);
+
+impl Tokens {
+    fn issue(&mut self, expires: Instant) -> String {
+        let mut random = [0; 48];
+        for part in random.chunks_exact_mut(16) {
+            part.copy_from_slice(Uuid::new_v4().as_bytes());
+        }
+        let token = STANDARD.encode(random);
+        if self.0.len() == TOKENS {
+            self.0.remove(0);
+        }
+        self.0.push((token.clone(), expires));
+        token
+    }
+
+    fn redeem(&mut self, token: &str, now: Instant) -> bool {
+        self.0.retain(|(_, expires)| *expires > now);
+        let known = self.0.iter().position(|(known, _)| known == token);
+        known.inspect(|at| drop(self.0.remove(*at))).is_some()
+    }
 }
 
 /// The agent's ends of the wires.
@@ -91,47 +128,77 @@ pub(super) struct Seat {
 }
 
 impl Session {
-    pub(super) fn new(new: NewSession, number: u64, options: GatewayOptions) -> (Self, Wires) {
-        let (to_agent, from_client) = mpsc::channel(QUEUE);
+    /// A session with an agent of ours, which [`live`] runs.
+    pub(super) fn new(new: &NewSession, number: u64, options: GatewayOptions) -> (Self, Wires) {
+        let (frames, from_client) = mpsc::channel(QUEUE);
         // A few small frames for each coming and going of a client.
         let (control, control_rx) = mpsc::unbounded_channel();
-        let (outlet, outlet_rx) = watch::channel(None);
+        let agent = AgentSide::Ours { frames, control };
+        let session = Self::with_agent((&new.id, &new.target), agent, number, options)
+            .limited(new.idle_timeout, new.max_duration);
+        let outlet = session.outlet.subscribe();
+        session.tell_agent(notice::pause_publication());
+        (session, Wires { from_client, control: control_rx, outlet })
+    }
+
+    /// A session whose agent comes on a socket.
+    pub(super) fn new_foreign(new: &NewForeign, number: u64, options: GatewayOptions) -> Self {
+        let agent = AgentSide::Foreign(Place::default());
+        let session = Self::with_agent((&new.id, &new.target), agent, number, options)
+            .limited(new.idle_timeout, new.max_duration);
+        session.tell_agent(notice::pause_publication());
+        session
+    }
+
+    fn with_agent(
+        (id, target): (&str, &str),
+        agent: AgentSide,
+        number: u64,
+        options: GatewayOptions,
+    ) -> Self {
         let born = Instant::now();
         let book = Book {
             state: SessionState::Connecting,
             ended: None,
             words: None,
             output: String::new(),
-            tokens: Vec::new(),
+            tokens: Tokens::default(),
+            agent_tokens: Tokens::default(),
             refuse: 0,
             connections: 0,
             client: None,
             last_data: born,
             closure: None,
         };
-        let session = Self {
-            new,
+        Self {
+            id: id.to_owned(),
+            target: target.to_owned(),
+            idle_timeout: options.idle_timeout,
+            max_duration: options.max_duration,
             number,
             options,
             started: Timestamp::now(),
             born,
             book: Mutex::new(book),
-            to_agent,
-            control,
-            outlet,
+            agent,
+            outlet: watch::Sender::new(None),
             frozen: watch::Sender::new(false),
             told_to_end: CancellationToken::new(),
-        };
-        session.tell_agent(notice::pause_publication());
-        (session, Wires { from_client, control: control_rx, outlet: outlet_rx })
+        }
+    }
+
+    fn limited(mut self, idle_timeout: Option<Duration>, max_duration: Option<Duration>) -> Self {
+        self.idle_timeout = idle_timeout.unwrap_or(self.idle_timeout);
+        self.max_duration = max_duration.or(self.max_duration);
+        self
     }
 
     pub(super) fn id(&self) -> &str {
-        &self.new.id
+        &self.id
     }
 
     pub(super) fn target(&self) -> &str {
-        &self.new.target
+        &self.target
     }
 
     pub(super) fn options(&self) -> &GatewayOptions {
@@ -141,8 +208,8 @@ impl Session {
     pub(super) fn status(&self) -> SessionStatus {
         let book = self.book();
         SessionStatus {
-            id: self.new.id.clone(),
-            target: self.new.target.clone(),
+            id: self.id.clone(),
+            target: self.target.clone(),
             state: book.state,
             started: self.started,
             ended: book.ended,
@@ -151,27 +218,33 @@ impl Session {
     }
 
     pub(super) fn issue_token(&self) -> String {
-        let mut random = [0; 48];
-        for part in random.chunks_exact_mut(16) {
-            part.copy_from_slice(Uuid::new_v4().as_bytes());
-        }
-        let token = STANDARD.encode(random);
-        let mut book = self.book();
-        if book.tokens.len() == TOKENS {
-            book.tokens.remove(0);
-        }
-        book.tokens.push((token.clone(), Instant::now() + self.options.token_lifetime));
-        token
+        self.book().tokens.issue(Instant::now() + self.options.token_lifetime)
     }
 
     /// Whether this token opens the session. It does so once.
     pub(super) fn redeem(&self, token: &str) -> bool {
-        let now = Instant::now();
-        let mut book = self.book();
-        book.tokens.retain(|(_, expires)| *expires > now);
-        let Some(at) = book.tokens.iter().position(|(known, _)| known == token) else { return false };
-        book.tokens.remove(at);
-        true
+        self.book().tokens.redeem(token, Instant::now())
+    }
+
+    pub(super) fn issue_agent_token(&self) -> String {
+        self.book().agent_tokens.issue(Instant::now() + self.options.token_lifetime)
+    }
+
+    pub(super) fn redeem_agent(&self, token: &str) -> bool {
+        self.book().agent_tokens.redeem(token, Instant::now())
+    }
+
+    /// The place of its agent, if that is not ours.
+    pub(super) fn foreign(&self) -> Option<&Place> {
+        match &self.agent {
+            AgentSide::Ours { .. } => None,
+            AgentSide::Foreign(place) => Some(place),
+        }
+    }
+
+    /// Is cancelled when the session is told to end.
+    pub(super) fn told_to_end(&self) -> CancellationToken {
+        self.told_to_end.clone()
     }
 
     pub(super) fn refuse_next(&self, times: u32) {
@@ -226,7 +299,10 @@ impl Session {
     /// To the agent; if it has ended, to nobody.
     pub(super) async fn relay(&self, frame: Bytes) {
         self.note_data(&frame);
-        let _ = self.to_agent.send(frame).await;
+        match &self.agent {
+            AgentSide::Ours { frames, .. } => drop(frames.send(frame).await),
+            AgentSide::Foreign(place) => place.relay(frame).await,
+        }
     }
 
     /// Cuts the client's socket.
@@ -247,7 +323,7 @@ impl Session {
         }
         book.state = SessionState::Terminating;
         book.words = Some(words);
-        self.tell_agent(notice::channel_closed(&self.new.id, "", HeaderLength::Full));
+        self.tell_agent(notice::channel_closed(&self.id, "", HeaderLength::Full));
         self.told_to_end.cancel();
     }
 
@@ -262,15 +338,15 @@ impl Session {
         book.output = book.words.take().unwrap_or(ending.output);
         book.state = if failed { SessionState::Failed } else { SessionState::Terminated };
         book.ended = Some(Timestamp::now());
-        book.closure = Some(notice::channel_closed(&self.new.id, &book.output, self.options.channel_closed));
+        book.closure = Some(notice::channel_closed(&self.id, &book.output, self.options.channel_closed));
         self.outlet.send_replace(None);
     }
 
     /// Waits until the session has been idle too long or lives too long, and says so.
     async fn expired(&self) -> &'static str {
         loop {
-            let idle = self.book().last_data + self.options.idle_timeout;
-            let oldest = self.options.max_duration.map(|max| self.born + max);
+            let idle = self.book().last_data + self.idle_timeout;
+            let oldest = self.max_duration.map(|max| self.born + max);
             let now = Instant::now();
             // The wording of the service is not known.
             if oldest.is_some_and(|oldest| oldest <= now) {
@@ -299,7 +375,10 @@ impl Session {
 
     /// If the agent has ended there is nobody to tell.
     fn tell_agent(&self, notice: Bytes) {
-        let _ = self.control.send(notice);
+        match &self.agent {
+            AgentSide::Ours { control, .. } => drop(control.send(notice)),
+            AgentSide::Foreign(place) => place.tell(notice),
+        }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -308,21 +387,42 @@ impl Session {
 }
 
 /// The life of a session, from the start of its agent until its shell is dead.
-pub(super) async fn live(session: Arc<Session>, wires: Wires, shutdown: CancellationToken) {
+pub(super) async fn live(
+    session: Arc<Session>,
+    new: NewSession,
+    wires: Wires,
+    ssh: Arc<SshKeys>,
+    shutdown: CancellationToken,
+) {
     let setup = agent::Setup {
-        session_id: session.new.id.clone(),
-        agent_version: session.new.agent_version.clone(),
-        handshake: session.new.handshake,
+        session_id: new.id,
+        target: new.target,
+        agent_version: new.agent_version,
+        plan: new.plan,
+        kms: new.kms,
         unpaced: session.options.unpaced,
         shell_delay: session.options.shell_delay,
-        node: agent::Node {
-            name: session.new.name.clone(),
-            platform: session.new.platform,
-            shell: session.new.shell.clone(),
-        },
+        node: agent::Node { name: new.name, platform: new.platform, shell: new.shell },
+        ssh,
     };
     let uplink = Uplink { session: session.clone(), outlet: wires.outlet };
-    let mut agent = std::pin::pin!(agent::run(setup, wires.control, wires.from_client, uplink));
+    let agent = agent::run(setup, wires.control, wires.from_client, uplink);
+    until_over(session, agent, shutdown).await;
+}
+
+/// The life of a session with a foreign agent.
+pub(super) async fn live_foreign(session: Arc<Session>, shutdown: CancellationToken) {
+    let Some(place) = session.foreign() else { return };
+    until_over(session.clone(), place.ending(), shutdown).await;
+    place.close();
+}
+
+async fn until_over(
+    session: Arc<Session>,
+    agent: impl Future<Output = agent::Ending>,
+    shutdown: CancellationToken,
+) {
+    let mut agent = std::pin::pin!(agent);
     let out_of_patience = async {
         session.told_to_end.cancelled().await;
         tokio::time::sleep(PATIENCE).await;
@@ -345,9 +445,17 @@ pub(super) async fn live(session: Arc<Session>, wires: Wires, shutdown: Cancella
 }
 
 /// The agent's way to the client: the queue of whoever is connected.
-struct Uplink {
+pub(super) struct Uplink {
     session: Arc<Session>,
     outlet: watch::Receiver<Outlet>,
+}
+
+impl Uplink {
+    /// For an agent on a socket.
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        let outlet = session.outlet.subscribe();
+        Self { session, outlet }
+    }
 }
 
 impl agent::Uplink for Uplink {
@@ -396,9 +504,12 @@ mod tests {
             platform: Platform::Linux,
             agent_version: "3.3.987.0".to_owned(),
             shell: None,
-            handshake: false,
+            plan: crate::sim::gateway::Plan::shell(),
+            kms: None,
+            idle_timeout: None,
+            max_duration: None,
         };
-        let (session, wires) = Session::new(new, 1, GatewayOptions::default());
+        let (session, wires) = Session::new(&new, 1, GatewayOptions::default());
         (Arc::new(session), wires)
     }
 

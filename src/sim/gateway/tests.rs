@@ -57,7 +57,10 @@ fn web_1() -> NewSession {
         platform: Platform::Linux,
         agent_version: "3.3.987.0".to_owned(),
         shell: None,
-        handshake: false,
+        plan: Plan::shell(),
+        kms: None,
+        idle_timeout: None,
+        max_duration: None,
     }
 }
 
@@ -318,29 +321,6 @@ async fn a_paced_agent_gives_the_shell_a_second_and_sends_at_most_1024_bytes_at_
     client.wait_for("\nend").await;
     let longest = client.frames.iter().map(|frame| frame.payload.len()).max().unwrap();
     assert!(longest <= 1024 + 3, "a payload of {longest} bytes");
-    gateway.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_handshake_comes_before_the_shell_if_it_is_asked_for() {
-    let gateway = Gateway::new(unpaced());
-    let token = gateway.start(NewSession { handshake: true, ..web_1() });
-    let mut client = Client::open(&gateway, ID, &token).await;
-    client.wait_until("a request", |client| client.expected == 1).await;
-    assert_eq!(client.frames[0].payload_type, PayloadType::HandshakeRequest);
-    let response = HandshakeResponse {
-        client_version: "1.2.804.0".to_owned(),
-        actions: vec![ProcessedAction {
-            action_type: "SessionType".to_owned(),
-            status: ActionStatus::Success,
-            result: ActionResult::None,
-            error: String::new(),
-        }],
-        errors: None,
-    };
-    client.post(PayloadType::HandshakeResponse, &response.encode()).await;
-    client.wait_for("[sim:web-1 ").await;
-    assert!(client.frames.iter().any(|frame| frame.payload_type == PayloadType::HandshakeComplete));
     gateway.shutdown().await;
 }
 
