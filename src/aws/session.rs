@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_ssm::config::retry::RetryConfig;
 
 use super::{Client, Error, Kind, dial::Dial, error::Task, sign};
-use crate::session::{BoxFuture, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token};
+use crate::session::{
+    BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token,
+};
 
 /// The account's own preferences document; AWS's samples allow it by name only (diagnosis G2).
 const DEFAULT_DOCUMENT: &str = "SSM-SessionManagerRunShell";
@@ -152,6 +154,15 @@ impl Service for Client {
 
     fn terminate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), ServiceError>> {
         Box::pin(async { Ok(self.terminate_session(id).await?) })
+    }
+
+    fn data_key<'a>(&'a self, request: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>> {
+        Box::pin(async move {
+            Err(ServiceError {
+                summary: format!("cannot make a data key with {}: not built yet", request.key_id),
+                retry: Retry::Never,
+            })
+        })
     }
 
     fn sign_upgrade<'a>(

@@ -7,6 +7,8 @@ use std::{
 
 use bytes::Bytes;
 
+use super::message::{Flag, SessionType};
+
 /// What happened. `Ended` comes last, and exactly once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -16,11 +18,19 @@ pub enum Event {
     Handshaken {
         /// What it says of itself.
         agent_version: Option<String>,
+        /// What kind of session it starts.
+        session_type: SessionType,
     },
     /// The session runs (first output, or the handshake is complete). What was typed before is sent now.
     Ready,
-    /// Bytes for the terminal. Never empty.
+    /// Bytes of the terminal, of standard output, of the port. Never empty.
     Output(Bytes),
+    /// Bytes of standard error, where the command keeps it apart; a terminal shows them like `Output`. Never empty.
+    ErrorOutput(Bytes),
+    /// How the command ended; only commands with separate output say it. Killed by a signal: -1.
+    ExitCode(i32),
+    /// A signal of the agent in a port session, in its place among the output.
+    Flag(Flag),
     /// A sentence for the user from the agent or about the session.
     Notice(String),
     /// The connection is lost and a new one is being made.

@@ -21,5 +21,7 @@ mod service;
 
 pub use driver::{Commands, Full, Options, open};
 pub use event::{End, Event};
-pub use message::Size;
-pub use service::{BoxFuture, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token};
+pub use message::{Flag, PortProperties, SessionType, Size};
+pub use service::{
+    BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token,
+};

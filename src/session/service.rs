@@ -88,6 +88,69 @@ pub struct ServiceError {
     pub retry: Retry,
 }
 
+/// What a data key is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct DataKeyRequest<'a> {
+    /// The KMS key, as the agent named it.
+    pub key_id: &'a str,
+    /// `aws:ssm:SessionId` of the encryption context.
+    pub session_id: &'a SessionId,
+    /// `aws:ssm:TargetId` of the encryption context: the target of StartSession as it was given.
+    pub target: &'a str,
+    /// `aws:ssm:RandomChallenge` of the encryption context, for agents that send one.
+    pub challenge: Option<&'a str>,
+}
+
+/// A data key of 64 bytes in clear and as only KMS can read it. A secret: it is in no log and no debug print.
+#[derive(Clone)]
+pub struct DataKey {
+    plaintext: Box<[u8; 64]>,
+    ciphertext: Vec<u8>,
+}
+
+impl DataKey {
+    /// From the answer of GenerateDataKey; `None` unless the key has 64 bytes.
+    pub fn new(mut plaintext: Vec<u8>, ciphertext: Vec<u8>) -> Option<Self> {
+        let key = <[u8; 64]>::try_from(&plaintext[..]).ok().map(Box::new);
+        wipe(&mut plaintext);
+        Some(Self { plaintext: key?, ciphertext })
+    }
+
+    /// The first half: what the agent encrypts with.
+    pub(super) fn from_agent(&self) -> &[u8] {
+        &self.plaintext[..32]
+    }
+
+    /// The second half: what we encrypt with.
+    pub(super) fn to_agent(&self) -> &[u8] {
+        &self.plaintext[32..]
+    }
+
+    /// For the agent, which has KMS decrypt it.
+    pub(super) fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+}
+
+impl Drop for DataKey {
+    fn drop(&mut self) {
+        wipe(&mut self.plaintext[..]);
+    }
+}
+
+/// Overwrites a secret that is no longer needed.
+fn wipe(secret: &mut [u8]) {
+    secret.fill(0);
+    // So that the compiler does not find the writing useless.
+    std::hint::black_box(secret);
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
 /// What a session asks of AWS.
 pub trait Service: Send + Sync + 'static {
     /// A new ticket for a session whose socket was lost (ResumeSession).
@@ -95,6 +158,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// Ends the session (TerminateSession).
     fn terminate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<(), ServiceError>>;
+
+    /// A new data key for an encrypted session (GenerateDataKey, 64 bytes). The agent waits 15 s for it, so nothing may
+    /// ask the user on the way. The error names the key and the right that it takes (`kms:GenerateDataKey`).
+    fn data_key<'a>(&'a self, request: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>>;
 
     /// Headers (`Authorization`, `X-Amz-Date`, `X-Amz-Security-Token`) for the WebSocket upgrade of this URL.
     fn sign_upgrade<'a>(

@@ -121,7 +121,7 @@ impl Works {
             Effect::Probe(ids) => self.probe(ids),
             Effect::Search(request) => self.search.ask(request),
             Effect::Start { life, target } => self.start(life, target),
-            Effect::Open { life, ticket, size } => self.open(life, ticket, size),
+            Effect::Open { life, ticket, size, target } => self.open(life, ticket, size, target),
             Effect::Terminate(id) => {
                 if let Some(client) = self.client.clone() {
                     self.tasks.spawn(async move {
@@ -238,10 +238,10 @@ impl Works {
         });
     }
 
-    fn open(&mut self, life: Life, ticket: Ticket, size: term::Size) {
+    fn open(&mut self, life: Life, ticket: Ticket, size: term::Size, target: String) {
         let Some(client) = self.client.clone() else { return };
         self.waiting.remove(&life);
-        let options = session::Options { size: wire_size(size) };
+        let options = session::Options { size: wire_size(size), target };
         let (commands, events) = session::open(ticket, Arc::new(client), options);
         self.sessions.push(life, commands, events);
     }

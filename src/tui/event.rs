@@ -155,6 +155,8 @@ pub enum Effect {
         ticket: Ticket,
         /// The pane's size.
         size: term::Size,
+        /// As it was given to StartSession.
+        target: String,
     },
     /// End a session on the service of which nobody wants to hear any more.
     Terminate(SessionId),

@@ -99,7 +99,11 @@ impl Sessions {
             while turn > 0 {
                 match running.events.try_recv() {
                     Ok(event) => {
-                        let size = if let Event::Output(bytes) = &event { bytes.len() } else { 1 };
+                        let size = if let Event::Output(bytes) | Event::ErrorOutput(bytes) = &event {
+                            bytes.len()
+                        } else {
+                            1
+                        };
                         turn = turn.saturating_sub(size);
                         budget = budget.saturating_sub(size);
                         take(running.life, event);

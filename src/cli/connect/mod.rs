@@ -60,7 +60,7 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
         ticket.session_id,
         found.label()
     );
-    let options = session::Options { size: tty::size() };
+    let options = session::Options { size: tty::size(), target: found.target.clone() };
     let service = Arc::new(client.clone());
     // Signals first: from here on nothing may end this process without ending the session.
     let signals =
@@ -325,7 +325,7 @@ impl Session {
                     waiting -= input.pop_front().map_or(0, |bytes| bytes.len());
                 }
                 event = self.events.recv(), if shown.is_none() => match event {
-                    Some(Event::Output(bytes)) => {
+                    Some(Event::Output(bytes) | Event::ErrorOutput(bytes)) => {
                         self.has_run = true;
                         self.at_line_start = bytes.ends_with(b"\n");
                         shown = Some(bytes);
@@ -397,6 +397,9 @@ fn words(event: &Event) -> Option<String> {
         | Event::Handshaken { .. }
         | Event::Ready
         | Event::Output(_)
+        | Event::ErrorOutput(_)
+        | Event::ExitCode(_)
+        | Event::Flag(_)
         | Event::RoundTrip(_)
         | Event::Ended(_) => None,
     }

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::violation::Violation;
 use crate::session::message::{
     ActionResult, ActionStatus, Frame, HandshakeComplete, HandshakeRequest, HandshakeResponse, PayloadType,
-    ProcessedAction, RequestedAction,
+    ProcessedAction, RequestedAction, SessionType,
 };
 
 /// What we say we are: four plain numbers, above every gate of the agent and of the service (1.2.764.0 is the
@@ -62,6 +62,7 @@ pub(super) enum Effect {
     Answer {
         response: Bytes,
         agent_version: String,
+        session_type: SessionType,
         /// For the user: why the session will not come about.
         refusal: Option<String>,
     },
@@ -95,8 +96,10 @@ impl Opening {
                     None => Handshake::Answered(Answered),
                     Some(_) => Handshake::Refused(Refused),
                 };
+                let session_type = session_type(&request);
                 let agent_version = request.agent_version;
-                Ok((next, Effect::Answer { response: response.encode(), agent_version, refusal }))
+                let response = response.encode();
+                Ok((next, Effect::Answer { response, agent_version, session_type, refusal }))
             }
             PayloadType::Output | PayloadType::StdErr | PayloadType::ExitCode => {
                 Ok((Handshake::Running(Running), Effect::StartAndDeliver))
@@ -139,7 +142,9 @@ impl Refused {
 impl Running {
     fn step(self, frame: &Frame) -> Result<(Handshake, Effect), Violation> {
         let effect = match frame.payload_type {
-            PayloadType::Output | PayloadType::StdErr | PayloadType::ExitCode => Effect::Deliver,
+            PayloadType::Output | PayloadType::StdErr | PayloadType::ExitCode | PayloadType::Flag => {
+                Effect::Deliver
+            }
             _ => Effect::OutOfPlace { expected: "output" },
         };
         Ok((Handshake::Running(self), effect))
@@ -175,16 +180,25 @@ fn answer(request: &HandshakeRequest) -> (HandshakeResponse, Option<String>) {
     (response, refusal)
 }
 
+/// The kind of session that is asked for; a shell where nothing is said.
+fn session_type(request: &HandshakeRequest) -> SessionType {
+    let asked = request.actions.iter().find_map(|action| match action {
+        RequestedAction::SessionType { session_type, properties } => Some((session_type, properties)),
+        _ => None,
+    });
+    asked
+        .and_then(|(session_type, properties)| SessionType::from_action(session_type, properties))
+        .unwrap_or(SessionType::Shell)
+}
+
 fn process(action: &RequestedAction) -> Result<(), (ActionStatus, String)> {
     match action {
-        RequestedAction::SessionType { session_type, .. } => match session_type.as_str() {
-            "Standard_Stream" | "InteractiveCommands" | "NonInteractiveCommands" => Ok(()),
-            "Port" => Err((
-                ActionStatus::Failed,
-                "this version of ssmtui opens shells and commands; it cannot forward ports yet".to_owned(),
-            )),
-            other => Err((ActionStatus::Failed, format!("Unknown session type {other}"))),
-        },
+        RequestedAction::SessionType { session_type, properties } => {
+            match SessionType::from_action(session_type, properties) {
+                Some(_) => Ok(()),
+                None => Err((ActionStatus::Failed, format!("Unknown session type {session_type}"))),
+            }
+        }
         RequestedAction::KmsEncryption { .. } => Err((
             ActionStatus::Failed,
             "the account's preferences want this session encrypted with KMS, and this version of ssmtui lacks KMS yet"

@@ -1,8 +1,10 @@
-//! What was typed and is not sent yet, and where it may be cut into messages.
+//! What was typed, or came from a local connection, and is not sent yet, and where it may be cut into messages.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
+
+use crate::session::message::{Flag, PayloadType};
 
 /// What may wait here; more is left with the caller.
 pub(super) const QUEUE_LIMIT: usize = 64 * 1024;
@@ -11,16 +13,34 @@ const ESC: u8 = 0x1b;
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
-/// Typed bytes in order.
+/// Bytes and flags in order.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    pieces: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     length: usize,
+    /// The bytes of a port: cut anywhere.
+    raw: bool,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    Flag(Flag),
 }
 
 impl Input {
     pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.pieces.is_empty()
+    }
+
+    /// From now on the bytes are those of a port, which know no keys.
+    pub(super) fn take_raw(&mut self) {
+        self.raw = true;
+    }
+
+    /// Takes a flag, whatever waits already: they are few.
+    pub(super) fn push_flag(&mut self, flag: Flag) {
+        self.pieces.push_back(Piece::Flag(flag));
     }
 
     /// Takes what fits and returns the rest.
@@ -28,6 +48,7 @@ impl Input {
         let room = QUEUE_LIMIT - self.length;
         let taken = match bytes.len() <= room {
             true => bytes.len(),
+            false if self.raw => room,
             false => match last_boundary(&bytes[..room]) {
                 // Longer than all there is: it has to be cut somewhere.
                 0 if self.is_empty() => room,
@@ -37,53 +58,76 @@ impl Input {
         let rest = bytes.split_off(taken);
         if !bytes.is_empty() {
             self.length += bytes.len();
-            self.pieces.push_back(bytes);
+            self.pieces.push_back(Piece::Bytes(bytes));
         }
         rest
     }
 
-    /// The next message's payload, of at most `limit` bytes.
+    /// The next message: a flag, or at most `limit` bytes.
     ///
-    /// An escape sequence or a character is cut only if it is longer than a message: programs tell a key from a lone
-    /// Escape by what follows at once (aws/amazon-ssm-agent#166).
-    pub(super) fn pop(&mut self, limit: usize) -> Option<Bytes> {
-        if self.is_empty() {
-            return None;
+    /// Of what is typed, an escape sequence or a character is cut only if it is longer than a message: programs tell a
+    /// key from a lone Escape by what follows at once (aws/amazon-ssm-agent#166).
+    pub(super) fn pop(&mut self, limit: usize) -> Option<(PayloadType, Bytes)> {
+        let front = match self.pieces.front_mut()? {
+            Piece::Flag(flag) => {
+                let payload = flag.encode();
+                self.pieces.pop_front();
+                return Some((PayloadType::Flag, payload));
+            }
+            Piece::Bytes(bytes) => bytes,
+        };
+        // The usual case of a transfer: nothing to put together, nothing to copy.
+        if self.raw && front.len() >= limit {
+            let payload = front.split_to(limit);
+            self.drop_front(0);
+            self.length -= payload.len();
+            return Some((PayloadType::Output, payload));
         }
         let mut payload = Vec::with_capacity(limit.min(self.length));
+        let mut more = false;
         for piece in &self.pieces {
-            let taken = piece.len().min(limit - payload.len());
-            payload.extend_from_slice(&piece[..taken]);
-            if payload.len() == limit {
+            let Piece::Bytes(bytes) = piece else { break };
+            let taken = bytes.len().min(limit - payload.len());
+            payload.extend_from_slice(&bytes[..taken]);
+            more = taken < bytes.len();
+            if more {
                 break;
             }
         }
-        if payload.len() < self.length {
+        if more && !self.raw {
             match last_boundary(&payload) {
                 0 => {}
                 boundary => payload.truncate(boundary),
             }
         }
         self.drop_front(payload.len());
-        Some(payload.into())
+        self.length -= payload.len();
+        Some((PayloadType::Output, payload.into()))
     }
 
     fn drop_front(&mut self, mut count: usize) {
-        self.length -= count;
-        while let Some(piece) = self.pieces.front_mut() {
-            if count < piece.len() {
-                piece.advance(count);
+        while let Some(Piece::Bytes(bytes)) = self.pieces.front_mut() {
+            if count < bytes.len() {
+                bytes.advance(count);
                 break;
             }
-            count -= piece.len();
+            count -= bytes.len();
             self.pieces.pop_front();
         }
     }
 
-    /// Takes all that waits.
+    /// Takes all bytes that wait; flags stay.
     pub(super) fn drain(&mut self) -> Vec<Bytes> {
         self.length = 0;
-        self.pieces.drain(..).collect()
+        let mut drained = Vec::new();
+        self.pieces.retain_mut(|piece| match piece {
+            Piece::Bytes(bytes) => {
+                drained.push(std::mem::take(bytes));
+                false
+            }
+            Piece::Flag(_) => true,
+        });
+        drained
     }
 }
 
@@ -207,7 +251,7 @@ mod tests {
             let text = sequence.repeat(40);
             for limit in sequence.len()..64 {
                 let mut input = queue(&[text.as_bytes()]);
-                while let Some(payload) = input.pop(limit) {
+                while let Some((_, payload)) = input.pop(limit) {
                     assert_eq!(payload.len() % sequence.len(), 0, "{sequence:?} at {limit}: {payload:?}");
                     assert!(payload.starts_with(sequence.as_bytes()));
                 }
@@ -218,7 +262,7 @@ mod tests {
     #[test]
     fn keys_typed_while_the_window_is_full_go_in_one_message() {
         let mut input = queue(&[b"l", b"s", b"\r"]);
-        assert_eq!(input.pop(1024).unwrap(), "ls\r");
+        assert_eq!(input.pop(1024).unwrap().1, "ls\r");
         assert_eq!(input.pop(1024), None);
     }
 
@@ -250,7 +294,7 @@ mod tests {
                 prop_assert!(input.push(Bytes::copy_from_slice(piece)).is_empty());
             }
             let mut out = Vec::new();
-            while let Some(payload) = input.pop(limit) {
+            while let Some((_, payload)) = input.pop(limit) {
                 prop_assert!(!payload.is_empty() && payload.len() <= limit);
                 out.extend_from_slice(&payload);
             }

@@ -35,7 +35,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::session::message::{
-    Acknowledge, ChannelClosed, Checks, Frame, FrameError, MessageType, PayloadType, Size,
+    Acknowledge, ChannelClosed, Checks, ExitCode, Flag, Frame, FrameError, MessageType, PayloadType,
+    SessionType, Size,
 };
 use compose::Composer;
 use handshake::{Effect, Handshake};
@@ -74,16 +75,22 @@ pub enum ChannelEvent {
     Handshaken {
         /// What it says of itself.
         agent_version: String,
+        /// What it starts.
+        session_type: SessionType,
     },
     /// The session runs.
     Ready,
     /// Bytes from the agent; never empty.
     Data {
-        /// `Output`, `StdErr` or `ExitCode`.
+        /// `Output`, `StdErr`, or an `ExitCode` that cannot be read.
         kind: PayloadType,
         /// The payload.
         bytes: Bytes,
     },
+    /// How a command ended.
+    ExitCode(i32),
+    /// A signal of a port session.
+    Flag(Flag),
     /// A sentence for the user.
     Notice(String),
     /// The agent owes us an acknowledgement for so long that something must be wrong.
@@ -258,9 +265,12 @@ impl Channel {
                     self.events.push_back(ChannelEvent::Notice(message.trim().to_owned()));
                 }
             }
-            Effect::Answer { response, agent_version, refusal } => {
+            Effect::Answer { response, agent_version, session_type, refusal } => {
                 self.outgoing.answer(PayloadType::HandshakeResponse, response);
-                self.events.push_back(ChannelEvent::Handshaken { agent_version });
+                if matches!(session_type, SessionType::Port(_)) {
+                    self.outgoing.carry_a_port();
+                }
+                self.events.push_back(ChannelEvent::Handshaken { agent_version, session_type });
                 if let Some(refusal) = refusal {
                     self.events.push_back(ChannelEvent::Notice(refusal));
                 }
@@ -278,7 +288,16 @@ impl Channel {
     }
 
     fn deliver(&mut self, frame: Frame) {
-        if !frame.payload.is_empty() {
+        let event = match frame.payload_type {
+            PayloadType::Flag => Flag::parse(&frame.payload).ok().map(ChannelEvent::Flag),
+            PayloadType::ExitCode => {
+                ExitCode::parse(&frame.payload).ok().map(|code| ChannelEvent::ExitCode(code.0))
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            self.events.push_back(event);
+        } else if !frame.payload.is_empty() {
             self.unread += frame.payload.len() + EVENT_COST;
             self.events.push_back(ChannelEvent::Data { kind: frame.payload_type, bytes: frame.payload });
         }
@@ -363,6 +382,13 @@ impl Channel {
             return Bytes::new();
         }
         self.outgoing.input.push(input)
+    }
+
+    /// Sends a signal of port sessions, after the bytes that [`send`](Self::send) has taken before.
+    pub fn send_flag(&mut self, flag: Flag) {
+        if !self.ended {
+            self.outgoing.input.push_flag(flag);
+        }
     }
 
     /// Throws away what was given to [`send`](Self::send) and is not on its way yet, and `more` that the caller

@@ -56,6 +56,8 @@ pub(super) struct Outgoing {
     control: VecDeque<(PayloadType, Bytes)>,
     size: Size,
     size_pending: bool,
+    /// Whether the far side has a terminal.
+    has_size: bool,
     pub(super) input: Input,
     running: bool,
     paused: bool,
@@ -74,6 +76,7 @@ impl Outgoing {
             control: VecDeque::new(),
             size,
             size_pending: true,
+            has_size: true,
             input: Input::default(),
             running: false,
             paused: false,
@@ -89,6 +92,13 @@ impl Outgoing {
         self.running = true;
     }
 
+    /// The session's bytes are those of a port: no size is sent, and input is cut anywhere.
+    pub(super) fn carry_a_port(&mut self) {
+        self.has_size = false;
+        self.size_pending = false;
+        self.input.take_raw();
+    }
+
     /// Queues a message that goes out even before the session runs.
     pub(super) fn answer(&mut self, kind: PayloadType, payload: Bytes) {
         self.control.push_back((kind, payload));
@@ -97,7 +107,7 @@ impl Outgoing {
     pub(super) fn resize(&mut self, size: Size) {
         if self.size != size {
             self.size = size;
-            self.size_pending = true;
+            self.size_pending = self.has_size;
         }
     }
 
@@ -107,7 +117,7 @@ impl Outgoing {
             slot.due = true;
             slot.overtaken = 0;
         }
-        self.size_pending = true;
+        self.size_pending = self.has_size;
         self.next_burst = None;
         self.rtt.forget_backoff();
     }
@@ -170,8 +180,8 @@ impl Outgoing {
         if self.slots.len() >= self.window {
             return None;
         }
-        let payload = self.input.pop(STREAM_PAYLOAD_LIMIT)?;
-        Some(self.transmit(now, PayloadType::Output, payload, composer))
+        let (kind, payload) = self.input.pop(STREAM_PAYLOAD_LIMIT)?;
+        Some(self.transmit(now, kind, payload, composer))
     }
 
     fn transmit(

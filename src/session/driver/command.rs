@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::session::message::Size;
+use crate::session::message::{Flag, Size};
 
 /// Pieces of input that may wait for the driver. One key is one piece, and so is a paste.
 const INPUT_PIECES: usize = 64;
@@ -29,8 +29,16 @@ pub struct Commands {
 /// Input, and how often input had been thrown away when it was handed over.
 #[derive(Debug)]
 struct Piece {
-    bytes: Bytes,
+    what: What,
     discards: u64,
+}
+
+#[derive(Debug)]
+enum What {
+    Bytes(Bytes),
+    Flag(Flag),
+    /// The answer goes out when all before it has arrived.
+    Mark(oneshot::Sender<()>),
 }
 
 /// The driver's side of [`Commands`].
@@ -53,6 +61,9 @@ pub(super) enum Order {
     Resize(Size),
     Discard,
     Input(Bytes),
+    Flag(Flag),
+    /// Tell when all input so far has arrived.
+    Mark(oneshot::Sender<()>),
 }
 
 impl Orders {
@@ -68,7 +79,11 @@ impl Orders {
                 Ok(()) = self.size.changed() => return Order::Resize(*self.size.borrow_and_update()),
                 Some(piece) = next_input(&mut self.kept, &mut self.input), if with_input => {
                     if piece.discards <= self.discarded {
-                        return Order::Input(piece.bytes);
+                        return match piece.what {
+                            What::Bytes(bytes) => Order::Input(bytes),
+                            What::Flag(flag) => Order::Flag(flag),
+                            What::Mark(arrived) => Order::Mark(arrived),
+                        };
                     }
                     // It has overtaken the order to discard what was before it.
                     let discards = piece.discards;
@@ -90,7 +105,16 @@ impl Orders {
         let (old, new): (Vec<_>, _) =
             self.kept.drain(..).chain(waiting).partition(|piece| piece.discards < self.discarded);
         self.kept = new.into();
-        old.into_iter().map(|piece| piece.bytes).collect()
+        let mut bytes = Vec::new();
+        // Only bytes are thrown away, and the rest is due now.
+        for piece in old.into_iter().rev() {
+            match piece.what {
+                What::Bytes(typed) => bytes.push(typed),
+                _ => self.kept.push_front(piece),
+            }
+        }
+        bytes.reverse();
+        bytes
     }
 }
 
@@ -130,20 +154,35 @@ impl Commands {
     /// Hands over bytes to be typed, unless too much is waiting already. What is typed into an ended session is
     /// gone; the session has said so with its last event.
     pub fn try_input(&self, bytes: Bytes) -> Result<(), Full> {
-        match self.input.try_send(self.piece(bytes)) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Full(piece)) => Err(Full(piece.bytes)),
+        match self.input.try_reserve() {
+            Ok(permit) => permit.send(self.piece(What::Bytes(bytes))),
+            Err(mpsc::error::TrySendError::Full(())) => return Err(Full(bytes)),
+            Err(mpsc::error::TrySendError::Closed(())) => {}
         }
+        Ok(())
     }
 
     /// Hands over bytes to be typed, waiting while too much is waiting already.
     pub async fn input(&self, bytes: Bytes) {
         // An ended session takes no input and has said so with its last event.
-        let _ = self.input.send(self.piece(bytes)).await;
+        let _ = self.input.send(self.piece(What::Bytes(bytes))).await;
     }
 
-    fn piece(&self, bytes: Bytes) -> Piece {
-        Piece { bytes, discards: *self.discard.borrow() }
+    /// Sends a signal of port sessions, in its place after the input that was handed over before.
+    pub async fn flag(&self, flag: Flag) {
+        let _ = self.input.send(self.piece(What::Flag(flag))).await;
+    }
+
+    /// Waits until all input and flags that were handed over before have arrived at the agent, or the session is over.
+    pub async fn drained(&self) {
+        let (arrived, arrival) = oneshot::channel();
+        let _ = self.input.send(self.piece(What::Mark(arrived))).await;
+        // The other side goes when the session ends.
+        let _ = arrival.await;
+    }
+
+    fn piece(&self, what: What) -> Piece {
+        Piece { what, discards: *self.discard.borrow() }
     }
 
     /// Throws away the input that was handed over before and is not on its way yet: the rest of a paste.

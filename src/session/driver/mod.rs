@@ -25,14 +25,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tracing::debug;
 use uuid::Uuid;
 
 use super::{
     channel::{Channel, ChannelEvent, Config},
     event::{End, Event},
-    message::Size,
+    message::{PayloadType, Size},
     random::Random,
     service::{Resumed, Retry as Again, Service, SessionId, Ticket},
 };
@@ -54,10 +57,12 @@ const TERMINATE_WAIT: Duration = Duration::from_secs(2);
 const REJECTIONS: u32 = 3;
 
 /// How a session is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Size of the terminal at the start.
     pub size: Size,
+    /// The target as it was given to StartSession; part of the context in which an encrypted session's key is made.
+    pub target: String,
 }
 
 /// Spawns the one task that owns socket and channel. Needs a tokio runtime.
@@ -92,6 +97,7 @@ fn open_with(
         orders,
         outbox: Outbox::new(sender),
         pending: None,
+        marks: Vec::new(),
         pulse,
         random,
         lost_at: None,
@@ -110,6 +116,8 @@ struct Driver {
     outbox: Outbox,
     /// Input for which the channel has no room. While there is some, no more is taken.
     pending: Option<Bytes>,
+    /// To be told when all input has arrived.
+    marks: Vec<oneshot::Sender<()>>,
     pulse: Pulse,
     random: Random,
     /// When the connection was lost; until the new one has shown a sign of life.
@@ -231,6 +239,8 @@ impl Driver {
         match order {
             Order::End => return Step::End,
             Order::Input(bytes) => self.pending = Some(bytes),
+            Order::Flag(flag) => self.channel.send_flag(flag),
+            Order::Mark(arrived) => self.marks.push(arrived),
             Order::Resize(size) => self.channel.resize(size),
             Order::Discard => {
                 let mut more: Vec<Bytes> = self.pending.take().into_iter().collect();
@@ -246,6 +256,12 @@ impl Driver {
         if let Some(bytes) = self.pending.take() {
             self.pending = Some(self.channel.send(bytes)).filter(|rest| !rest.is_empty());
         }
+        if !self.marks.is_empty() && self.pending.is_none() && self.channel.is_idle() {
+            for arrived in self.marks.drain(..) {
+                // Whoever asked may have gone.
+                let _ = arrived.send(());
+            }
+        }
     }
 
     /// Puts what the channel has to tell in the outbox.
@@ -253,9 +269,13 @@ impl Driver {
         let mut told = Told::default();
         while let Some(event) = self.channel.poll_event() {
             let event = match event {
+                ChannelEvent::Data { kind: PayloadType::StdErr, bytes } => Event::ErrorOutput(bytes),
                 ChannelEvent::Data { bytes, .. } => Event::Output(bytes),
-                ChannelEvent::Handshaken { agent_version } => Event::Handshaken {
+                ChannelEvent::ExitCode(code) => Event::ExitCode(code),
+                ChannelEvent::Flag(flag) => Event::Flag(flag),
+                ChannelEvent::Handshaken { agent_version, session_type } => Event::Handshaken {
                     agent_version: Some(agent_version).filter(|version| !version.is_empty()),
+                    session_type,
                 },
                 ChannelEvent::Ready => Event::Ready,
                 ChannelEvent::Notice(text) => Event::Notice(text),

@@ -87,7 +87,7 @@ pub(super) struct OwnerGone;
 
 fn cost(event: &Event) -> usize {
     match event {
-        Event::Output(bytes) => bytes.len() + EVENT_COST,
+        Event::Output(bytes) | Event::ErrorOutput(bytes) => bytes.len() + EVENT_COST,
         _ => EVENT_COST,
     }
 }

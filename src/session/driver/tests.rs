@@ -32,6 +32,10 @@ const HANG: Duration = Duration::from_secs(20);
 /// How ResumeSession answers, in order; when there are no more, never.
 type Answers = VecDeque<Result<Resumed, ServiceError>>;
 
+fn options() -> Options {
+    Options { size: Size { cols: 80, rows: 24 }, target: "i-0123456789abcdef0".to_owned() }
+}
+
 struct Far {
     listener: TcpListener,
     url: String,
@@ -66,6 +70,10 @@ impl Service for Far {
             }
             Ok(())
         })
+    }
+
+    fn data_key<'a>(&'a self, _: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>> {
+        Box::pin(std::future::pending())
     }
 
     fn sign_upgrade<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<HeaderMap, ServiceError>> {
@@ -109,7 +117,7 @@ impl Far {
     }
 
     fn open(self: &Arc<Self>) -> (Commands, mpsc::Receiver<Event>) {
-        open(self.ticket("first"), self.clone(), Options { size: Size { cols: 80, rows: 24 } })
+        open(self.ticket("first"), self.clone(), options())
     }
 
     /// The next connection, its OpenDataChannel already read.
@@ -518,7 +526,7 @@ async fn peers_c07_a_paste_is_paced_by_acknowledgements_and_can_be_cancelled() {
 async fn peers_c12_a_dead_connection_is_noticed() {
     let far = Arc::new(Far::new().await);
     far.answer(Ok(Resumed::Gone("too late".to_owned())));
-    let options = Options { size: Size { cols: 80, rows: 24 } };
+    let options = options();
     let pulse = Pulse { every: Duration::from_millis(50), limit: Duration::from_millis(300) };
     let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options, pulse);
     let mut peer = far.accept().await;
@@ -558,7 +566,7 @@ async fn no_token_and_nothing_typed_or_printed_is_in_the_log() {
 
     let far = Arc::new(Far::new().await);
     let ticket = far.ticket("s3cret");
-    let (commands, mut events) = open(ticket, far.clone(), Options { size: Size { cols: 80, rows: 24 } });
+    let (commands, mut events) = open(ticket, far.clone(), options());
     let mut peer = far.accept().await;
     peer.output(0, "pr1nted").await;
     commands.input(Bytes::from_static(b"typ3d")).await;

@@ -83,6 +83,16 @@ impl Object {
         }
     }
 
+    /// A text, or a number or truth value in its text form.
+    pub(super) fn scalar(&mut self, field: &str) -> Option<String> {
+        match self.take(field)? {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            _ => None,
+        }
+    }
+
     pub(super) fn integer(&mut self, field: &'static str) -> Result<Option<i64>, PayloadError> {
         self.take(field)
             .map(|value| value.as_i64().ok_or(PayloadError::Wrong { field, expected: "an integer" }))

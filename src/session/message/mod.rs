@@ -10,6 +10,7 @@ mod json;
 mod payload;
 #[cfg(test)]
 pub(crate) mod recording;
+mod session_type;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use handshake::{
 pub use payload::{
     Acknowledge, AgentSessionState, ChannelClosed, ExitCode, Flag, OpenDataChannel, PayloadError, Size,
 };
+pub use session_type::{PortProperties, SessionType};
 
 /// What one stream message carries at most as the official ends send it (`StreamDataPayloadSize` in the
 /// configuration of both); readers take any size.

@@ -170,7 +170,7 @@ impl Stage {
         self.happens(Event::Started { life, result: Ok(ticket()) });
         for event in [
             session::Event::SocketOpen,
-            session::Event::Handshaken { agent_version: None },
+            session::Event::Handshaken { agent_version: None, session_type: session::SessionType::Shell },
             session::Event::Ready,
         ] {
             self.session(life, event);

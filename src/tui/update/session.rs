@@ -166,7 +166,8 @@ pub(super) fn started(state: &mut State, life: Life, result: Result<Ticket, Fail
             if let Phase::Starting { step, .. } = &mut tab.phase {
                 *step = Step::Connecting;
             }
-            out.push(Effect::Open { life, ticket, size });
+            let target = tab.target.to_string();
+            out.push(Effect::Open { life, ticket, size, target });
         }
         (Some(tab), Err(failure)) => tab.phase = Phase::Ended(Ending::NotStarted(failure)),
         (None, Ok(ticket)) => out.push(Effect::Terminate(ticket.session_id)),
@@ -196,7 +197,8 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             }
             state.fleet.recount(state.now.time);
         }
-        Event::Output(bytes) => return output(tab, &bytes, shown, out),
+        Event::Output(bytes) | Event::ErrorOutput(bytes) => return output(tab, &bytes, shown, out),
+        Event::ExitCode(_) | Event::Flag(_) => {}
         Event::Notice(text) => tab.link.notice = Some((text, now + NOTICE_SHOWS)),
         Event::Reconnecting { attempt, cause } => {
             let since = match &tab.phase {

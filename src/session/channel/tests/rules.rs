@@ -173,7 +173,9 @@ fn the_handshake_is_answered_once_even_if_the_answer_is_lost_and_the_question_re
     assert_eq!(pair.agent.responses.len(), 1);
     assert_eq!(pair.agent.responses[0].client_version, CLIENT_VERSION);
     assert_eq!((pair.agent.wasted, &pair.agent.received[..]), (0, &b"early"[..]));
-    assert!(pair.events.contains(&ChannelEvent::Handshaken { agent_version: "3.3.987.0".to_owned() }));
+    let agent_version = "3.3.987.0".to_owned();
+    let session_type = SessionType::InteractiveCommands;
+    assert!(pair.events.contains(&ChannelEvent::Handshaken { agent_version, session_type }));
 }
 
 /// Our answer to these actions, and what the user is told.
@@ -199,7 +201,7 @@ fn session_type(name: &str) -> RequestedAction {
 
 #[test]
 fn each_requested_action_has_its_answer() {
-    for name in ["Standard_Stream", "InteractiveCommands", "NonInteractiveCommands"] {
+    for name in ["Standard_Stream", "InteractiveCommands", "NonInteractiveCommands", "Port"] {
         let (response, events, _) = answer_to(vec![session_type(name)]);
         assert_eq!(response.actions[0].status, ActionStatus::Success);
         assert_eq!((&response.actions[0].error[..], response.errors), ("", None));
@@ -208,7 +210,6 @@ fn each_requested_action_has_its_answer() {
     let kms = RequestedAction::KmsEncryption { key_id: "arn:aws:kms:x".to_owned(), challenge: None };
     let other = RequestedAction::Other { action_type: "Dance".to_owned(), parameters: Value::Null };
     for (action, status, words) in [
-        (session_type("Port"), ActionStatus::Failed, "cannot forward ports yet"),
         (session_type("Sing"), ActionStatus::Failed, "Unknown session type Sing"),
         (kms, ActionStatus::Failed, "lacks KMS yet"),
         (other, ActionStatus::Unsupported, "Unsupported action Dance"),
@@ -229,7 +230,7 @@ fn each_requested_action_has_its_answer() {
 
 #[test]
 fn a_session_that_starts_on_refused_terms_is_ended() {
-    let (_, _, mut pair) = answer_to(vec![session_type("Port")]);
+    let (_, _, mut pair) = answer_to(vec![session_type("Sing")]);
     let now = pair.now;
     let complete = HandshakeComplete::default();
     pair.agent.send(now, PayloadType::HandshakeComplete, complete.encode());
