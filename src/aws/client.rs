@@ -93,8 +93,6 @@ pub(super) struct Inner {
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     sts: aws_sdk_sts::Client,
-    pub(super) kms: aws_sdk_kms::Client,
-    pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) keys: Keys,
     pub(super) clock: Clock,
     pub(super) dial: Dial,
@@ -126,6 +124,14 @@ impl Client {
     /// # Errors
     /// As [`Connector::connect`].
     pub async fn connect(scope: &Scope) -> Result<Client, Error> {
+        Self::connect_at(scope, None).await
+    }
+
+    /// As [`Client::connect`], with SSM at this endpoint whatever files and variables say.
+    ///
+    /// # Errors
+    /// As [`Connector::connect`].
+    pub async fn connect_at(scope: &Scope, ssm: Option<&str>) -> Result<Client, Error> {
         let Resolved { profile, explicit, region, sso, environment_keys } =
             profile::resolve(scope, &Fs::real(), &Env::real()).await?;
         let region = match region {
@@ -145,7 +151,7 @@ impl Client {
             loader = loader.app_name(name);
         }
         let shared = loader.load().await;
-        Ok(Self::build(&shared, keys, Place { region, profile, sso, environment_keys }))
+        Ok(Self::build(&shared, ssm, keys, Place { region, profile, sso, environment_keys }))
     }
 
     /// Clients for a simulated region.
@@ -162,24 +168,23 @@ impl Client {
             .timeout_config(timeouts())
             .build();
         let region = simulated.region.clone();
-        Self::build(&shared, keys, Place { region, profile: None, sso: false, environment_keys: false })
+        Self::build(&shared, None, keys, Place { region, profile: None, sso: false, environment_keys: false })
     }
 
-    fn build(shared: &SdkConfig, keys: Keys, place: Place) -> Client {
+    fn build(shared: &SdkConfig, ssm: Option<&str>, keys: Keys, place: Place) -> Client {
         let clock = Clock::new();
-        let endpoint = ssm_endpoint(shared);
-        let ssm = aws_sdk_ssm::config::Builder::from(shared).interceptor(clock.clone()).build();
+        let endpoint = ssm.map(str::to_owned).or_else(|| ssm_endpoint(shared));
+        let mut ssm_config = aws_sdk_ssm::config::Builder::from(shared).interceptor(clock.clone());
+        if let Some(endpoint) = ssm {
+            ssm_config = ssm_config.endpoint_url(endpoint);
+        }
+        let ssm = ssm_config.build();
         let ec2 = aws_sdk_ec2::config::Builder::from(shared).interceptor(clock.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(shared).interceptor(clock.clone()).build();
-        let kms = aws_sdk_kms::config::Builder::from(shared).interceptor(clock.clone()).build();
-        let connect =
-            aws_sdk_ec2instanceconnect::config::Builder::from(shared).interceptor(clock.clone()).build();
         Client(Arc::new(Inner {
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             sts: aws_sdk_sts::Client::from_conf(sts),
-            kms: aws_sdk_kms::Client::from_conf(kms),
-            instance_connect: aws_sdk_ec2instanceconnect::Client::from_conf(connect),
             dial: Dial::new(&place.region, endpoint.as_deref()),
             keys,
             clock,

@@ -6,6 +6,7 @@ mod args;
 mod connect;
 mod inventory;
 mod ls;
+mod plugin;
 #[cfg(feature = "sim")]
 mod sim;
 
@@ -81,6 +82,10 @@ impl fmt::Display for Failure {
 
 /// Reads the arguments, does what they say, prints a failure once.
 pub fn run() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if plugin::is_called(arguments.next().as_deref()) {
+        return plugin::run(arguments);
+    }
     let args = Args::parse();
     match dispatch(args) {
         Ok(code) => code,

@@ -8,8 +8,7 @@
 //! | `record` | what the sources say, and the updates that carry it here |
 //! | `instance` | one row, joined, and its state |
 //! | `inventory` | all rows; merging pages, generations, completeness |
-//! | `version`, `feature` | agent versions; what needs which |
-//! | `document` | session documents: parameters and their checks, preferences |
+//! | `version` | agent versions and feature floors |
 //! | `reach` | why can't I start a session here: evidence in, verdict out |
 //! | `query` | the language of the search box |
 //! | `target` | TARGET of the command line: one instance or none |
@@ -17,8 +16,6 @@
 //! | `order` | columns and the order by them |
 //! | `phrase` | counts, ages and moments in words |
 
-pub mod document;
-pub mod feature;
 mod id;
 pub mod instance;
 pub mod inventory;
@@ -31,8 +28,6 @@ pub mod search;
 pub mod target;
 pub mod version;
 
-pub use document::{Document, DocumentSummary, Parameter, Preferences};
-pub use feature::Feature;
 pub use instance::{Instance, Part, State};
 pub use inventory::{Changes, Completeness, Counts, Fleet, Phase, SourceStatus};
 pub use order::{Column, Direction, order};
@@ -43,4 +38,4 @@ pub use record::{
     Platform, Source, StatusCheck, Tag, Text, Update,
 };
 pub use target::{Target, resolve_target};
-pub use version::AgentVersion;
+pub use version::{AgentVersion, Feature};

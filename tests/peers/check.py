@@ -39,6 +39,14 @@ def aws(*arguments, **environment):
     return run.returncode, answer, run.stderr.strip() or run.stdout.strip()
 
 
+def node(name):
+    """The instance id of a sample machine."""
+    code, answer, why = aws("ec2", "describe-instances", "--filters", f"Name=tag:Name,Values={name}")
+    machines = [machine for group in (answer or {"Reservations": []})["Reservations"] for machine in group["Instances"]]
+    check(f"{name} is found", code == 0 and len(machines) == 1, why)
+    return machines[0]["InstanceId"]
+
+
 def finish():
     """Says the counts; a suite that checked nothing has failed."""
     suite = os.path.basename(sys.argv[0]).removesuffix(".py")

@@ -1,16 +1,8 @@
 """The AWS CLI lists, describes, starts and terminates, and is refused, in the region."""
 
-from check import aws, check, finish, same
+from check import aws, check, finish, node, same
 
 import botocore.session
-
-
-def node(name):
-    code, answer, why = aws("ec2", "describe-instances", "--filters", f"Name=tag:Name,Values={name}")
-    machines = [machine for group in (answer or {"Reservations": []})["Reservations"] for machine in group["Instances"]]
-    check(f"{name} is found", code == 0 and len(machines) == 1, why)
-    return machines[0]["InstanceId"]
-
 
 # Who is calling.
 code, answer, why = aws("sts", "get-caller-identity")

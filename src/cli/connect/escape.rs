@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 /// What to do with what was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::cli) enum Step {
     /// Bytes for the far side.
     Send(Bytes),
     /// End the session.
@@ -25,17 +25,17 @@ enum Place {
 
 /// Follows the typist.
 #[derive(Debug)]
-pub(super) struct Escape {
+pub(in crate::cli) struct Escape {
     place: Place,
 }
 
 impl Escape {
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         Self { place: Place::LineStart }
     }
 
     /// Takes what was typed; nothing is looked at behind an `End`.
-    pub(super) fn feed(&mut self, typed: &[u8]) -> Vec<Step> {
+    pub(in crate::cli) fn feed(&mut self, typed: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut out = BytesMut::with_capacity(typed.len() + 1);
         for &byte in typed {

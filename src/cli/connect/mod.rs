@@ -6,8 +6,8 @@
 //!  stdout ◄─ thread ◄─ one piece of output at a time ◄─ session      (a stopped terminal slows the session, not us)
 //! ```
 
-mod escape;
-mod tty;
+pub(super) mod escape;
+pub(super) mod tty;
 
 use std::{
     collections::VecDeque,

@@ -19,13 +19,13 @@ const USUAL: Size = Size { cols: 80, rows: 24 };
 
 /// Raw mode as long as this lives; nothing where input is no terminal.
 #[derive(Debug)]
-pub(super) struct Raw {
+pub(in crate::cli) struct Raw {
     active: bool,
 }
 
 impl Raw {
     /// Every key becomes a byte for the far side: no echo, no line, no signals.
-    pub(super) fn enter() -> io::Result<Self> {
+    pub(in crate::cli) fn enter() -> io::Result<Self> {
         if !io::stdin().is_terminal() {
             return Ok(Self { active: false });
         }
@@ -38,12 +38,12 @@ impl Raw {
         Ok(Self { active: true })
     }
 
-    pub(super) fn is_active(&self) -> bool {
+    pub(in crate::cli) fn is_active(&self) -> bool {
         self.active
     }
 
     /// After a stop and a continue the shell has put its own mode back.
-    pub(super) fn again(&self) {
+    pub(in crate::cli) fn again(&self) {
         if self.active {
             let _ = crossterm::terminal::disable_raw_mode();
             let _ = crossterm::terminal::enable_raw_mode();
@@ -60,7 +60,7 @@ impl Drop for Raw {
 }
 
 /// The terminal's size, or what suits where there is none.
-pub(super) fn size() -> Size {
+pub(in crate::cli) fn size() -> Size {
     if !io::stdout().is_terminal() {
         return WIDE;
     }
@@ -72,7 +72,7 @@ pub(super) fn size() -> Size {
 
 /// What the input said.
 #[derive(Debug)]
-pub(super) enum Typed {
+pub(in crate::cli) enum Typed {
     Bytes(Bytes),
     /// Nothing more comes.
     End,
@@ -81,7 +81,7 @@ pub(super) enum Typed {
 }
 
 /// Reads standard input until it ends. The thread is left behind when the process ends.
-pub(super) fn read() -> mpsc::Receiver<Typed> {
+pub(in crate::cli) fn read() -> mpsc::Receiver<Typed> {
     let (sender, receiver) = mpsc::channel(16);
     thread::spawn(move || {
         let mut input = io::stdin().lock();
@@ -103,7 +103,7 @@ pub(super) fn read() -> mpsc::Receiver<Typed> {
 }
 
 /// Writes to standard output; `None` from the receiver of results means all was written, once the sender is dropped.
-pub(super) fn write() -> (mpsc::Sender<Bytes>, mpsc::Receiver<io::Error>) {
+pub(in crate::cli) fn write() -> (mpsc::Sender<Bytes>, mpsc::Receiver<io::Error>) {
     let (sender, mut queue) = mpsc::channel::<Bytes>(8);
     let (failed, failure) = mpsc::channel(1);
     thread::spawn(move || {

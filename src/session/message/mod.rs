@@ -11,7 +11,6 @@ mod payload;
 #[cfg(test)]
 pub(crate) mod recording;
 mod session_type;
-pub mod smux;
 #[cfg(test)]
 mod tests;
 

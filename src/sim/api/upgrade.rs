@@ -12,7 +12,7 @@ use super::{
     Answer, Api,
     error::{ApiError, Wire},
     finish,
-    sigv4::{self, Expected, Refusal, Signed},
+    sigv4::{self, Expected, Signed},
 };
 use crate::sim::options::{StreamUrl, Upgrade};
 
@@ -52,7 +52,8 @@ impl Api {
         match sigv4::verify(&signed, &expected, &self.credentials, now) {
             Ok(()) if self.expired(now) => return Err(refuse(&ApiError::expired(Wire::Json).status(403))),
             Ok(()) => {}
-            Err(Refusal::Missing) if self.options.upgrade == Upgrade::AcceptUnsigned => {}
+            // Some clients put something of their own there (pyssm-client: `Bearer` and the token); AWS takes them.
+            Err(_) if self.options.upgrade == Upgrade::AcceptUnsigned && !is_signed(request.headers()) => {}
             Err(refusal) => return Err(refuse(&ApiError::refusal(Wire::Json, refusal).status(403))),
         }
         let id = session_in(path);
@@ -100,6 +101,11 @@ fn role_and_cell(query: &str) -> Option<String> {
     };
     value("role").filter(|role| role == "publish_subscribe")?;
     value("cell-number")
+}
+
+/// Whether it claims to be signed as AWS signs.
+fn is_signed(headers: &HeaderMap) -> bool {
+    headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-"))
 }
 
 /// The key of a proper WebSocket request (RFC 6455, 4.2.1).
