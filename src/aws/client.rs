@@ -93,6 +93,8 @@ pub(super) struct Inner {
     pub(super) ssm: aws_sdk_ssm::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
     sts: aws_sdk_sts::Client,
+    pub(super) kms: aws_sdk_kms::Client,
+    pub(super) instance_connect: aws_sdk_ec2instanceconnect::Client,
     pub(super) keys: Keys,
     pub(super) clock: Clock,
     pub(super) dial: Dial,
@@ -181,10 +183,15 @@ impl Client {
         let ssm = ssm_config.build();
         let ec2 = aws_sdk_ec2::config::Builder::from(shared).interceptor(clock.clone()).build();
         let sts = aws_sdk_sts::config::Builder::from(shared).interceptor(clock.clone()).build();
+        let kms = aws_sdk_kms::config::Builder::from(shared).interceptor(clock.clone()).build();
+        let connect =
+            aws_sdk_ec2instanceconnect::config::Builder::from(shared).interceptor(clock.clone()).build();
         Client(Arc::new(Inner {
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            kms: aws_sdk_kms::Client::from_conf(kms),
+            instance_connect: aws_sdk_ec2instanceconnect::Client::from_conf(connect),
             dial: Dial::new(&place.region, endpoint.as_deref()),
             keys,
             clock,

@@ -98,6 +98,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A failure that no call of AWS has told.
+pub(super) fn made(
+    kind: Kind,
+    what: impl Into<String>,
+    why: impl Into<String>,
+    next: impl Into<String>,
+) -> Error {
+    Error { kind, what: what.into(), why: why.into(), next: next.into(), code: None, request_id: None }
+}
+
 /// What was being done, for the words of a failure.
 #[derive(Debug, Clone)]
 pub(super) struct Task<'a> {

@@ -29,13 +29,13 @@ const DENIAL_HOLDS: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Denials(Mutex<Vec<(&'static str, Instant, Error)>>);
 
 impl Denials {
-    fn remembered(&self, action: &'static str) -> Option<Error> {
+    pub(super) fn remembered(&self, action: &'static str) -> Option<Error> {
         let mut held = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         held.retain(|(_, since, _)| since.elapsed() < DENIAL_HOLDS);
         held.iter().find(|(denied, ..)| *denied == action).map(|(_, _, error)| error.clone())
     }
 
-    fn remember(&self, action: &'static str, error: &Error) {
+    pub(super) fn remember(&self, action: &'static str, error: &Error) {
         if error.kind == Kind::Denied {
             let mut held = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             held.retain(|(denied, ..)| *denied != action);

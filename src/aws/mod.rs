@@ -7,6 +7,8 @@
 //! | `profile`, `keys`, `clock` | what the files and variables say; credentials; AWS's time |
 //! | `list` | the fleet's sources, paged and streamed |
 //! | `session` | StartSession, ResumeSession, TerminateSession |
+//! | `document` | session documents and preferences |
+//! | `key` | data keys of KMS, SSH keys by Instance Connect |
 //! | `dial`, `sign` | which gateway may be dialled, and the signature of its upgrade |
 //! | `error`, `denial` | failures in words, by what the reader can do |
 
@@ -14,7 +16,9 @@ mod client;
 mod clock;
 mod denial;
 mod dial;
+mod document;
 mod error;
+mod key;
 mod keys;
 mod list;
 mod profile;
@@ -24,3 +28,4 @@ mod sign;
 pub use client::{Client, Connector, Identity, Scope, Simulated};
 pub use denial::{Denial, Obstacle, Policy, Principal};
 pub use error::{Error, Kind};
+pub use session::{SessionOpener, StartRequest};

@@ -5,12 +5,11 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_ssm::config::retry::RetryConfig;
 
 use super::{Client, Error, Kind, dial::Dial, error::Task, sign};
+use crate::fleet::document;
 use crate::session::{
     BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token,
 };
 
-/// The account's own preferences document; AWS's samples allow it by name only (diagnosis G2).
-const DEFAULT_DOCUMENT: &str = "SSM-SessionManagerRunShell";
 /// Pauses before a throttled StartSession is sent again: AWS refused it, so it made no session.
 const THROTTLE_PAUSES: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
@@ -19,47 +18,89 @@ fn task<'a>(verb: String, action: &'static str, target: Option<&'a str>) -> Task
     Task { verb, action, target }
 }
 
+/// What StartSession is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StartRequest {
+    /// The node: an id of EC2 or of Systems Manager.
+    pub target: String,
+    /// The session document; none starts a shell as the account's preferences have it.
+    pub document: Option<String>,
+    /// The document's parameters; each value is a list, mostly of one.
+    pub parameters: Vec<(String, Vec<String>)>,
+    /// Kept by AWS in the session's history.
+    pub reason: Option<String>,
+}
+
+impl StartRequest {
+    /// A shell on this node.
+    pub fn shell(target: impl Into<String>) -> Self {
+        Self { target: target.into(), ..Self::default() }
+    }
+
+    /// A session by this document.
+    pub fn by(document: impl Into<String>, target: impl Into<String>) -> Self {
+        Self { document: Some(document.into()), ..Self::shell(target) }
+    }
+
+    /// With one more parameter.
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), vec![value.into()]));
+        self
+    }
+}
+
 impl Client {
-    /// Starts a shell session: without a document's name and, where that is denied, once more with the account's own.
-    /// Three at once; more wait. Sent once, since each success makes a session: only where AWS said "slow down" is it
-    /// sent again.
+    /// Starts a shell session.
     ///
     /// # Errors
-    /// The node is not connected, the right is missing, and everything that can befall a call.
+    /// As [`Client::start`].
     pub async fn start_session(&self, target: &str) -> Result<Ticket, Error> {
-        self.start_session_for(target, None).await
+        self.start(&StartRequest::shell(target)).await
     }
 
     /// As [`Client::start_session`], with a reason that AWS keeps in the session's history.
     ///
     /// # Errors
-    /// As [`Client::start_session`].
+    /// As [`Client::start`].
     pub async fn start_session_for(&self, target: &str, reason: Option<&str>) -> Result<Ticket, Error> {
+        self.start(&StartRequest { reason: reason.map(str::to_owned), ..StartRequest::shell(target) }).await
+    }
+
+    /// Starts a session of any kind. A shell is asked for without a document's name and, where that is denied, once more
+    /// with the account's own. Three at once; more wait. Sent once, since each success makes a session: only where AWS
+    /// said "slow down" is it sent again.
+    ///
+    /// # Errors
+    /// The node is not connected, the right is missing, and everything that can befall a call.
+    pub async fn start(&self, request: &StartRequest) -> Result<Ticket, Error> {
         let _turn = self.0.starts.acquire().await.expect("the semaphore is never closed");
-        let denied = match self.start(target, None, reason).await {
-            Err(error) if error.kind == Kind::Denied => error,
+        let denied = match self.start_once(request).await {
+            Err(error) if error.kind == Kind::Denied && request.document.is_none() => error,
             result => return result,
         };
-        match self.start(target, Some(DEFAULT_DOCUMENT), reason).await {
+        let document = Some(document::PREFERENCES.to_owned());
+        match self.start_once(&StartRequest { document, ..request.clone() }).await {
             // The account never made that document: the first denial is the real one.
             Err(error) if matches!(error.kind, Kind::NoDocument) => Err(denied),
             result => result,
         }
     }
 
-    async fn start(
-        &self,
-        target: &str,
-        document: Option<&str>,
-        reason: Option<&str>,
-    ) -> Result<Ticket, Error> {
-        let task = task(format!("open a session on {target}"), "ssm:StartSession", Some(target));
+    async fn start_once(&self, request: &StartRequest) -> Result<Ticket, Error> {
+        let StartRequest { target, document, parameters, reason } = request;
+        let verb = match document.as_deref() {
+            None | Some(document::PREFERENCES) => format!("open a session on {target}"),
+            Some(name) => format!("open a session by {name} on {target}"),
+        };
+        let task = task(verb, "ssm:StartSession", Some(target));
         let mut pauses = THROTTLE_PAUSES.into_iter();
         loop {
             let once = aws_sdk_ssm::Config::builder().retry_config(RetryConfig::disabled());
-            let call = self.0.ssm.start_session().target(target);
-            let call =
-                call.set_document_name(document.map(str::to_owned)).set_reason(reason.map(str::to_owned));
+            let mut call = self.0.ssm.start_session().target(target);
+            call = call.set_document_name(document.clone()).set_reason(reason.clone());
+            for (name, values) in parameters {
+                call = call.parameters(name, values.clone());
+            }
             let error = match call.customize().config_override(once).send().await {
                 Ok(answer) => return ticket(answer.session_id, answer.stream_url, answer.token_value, &task),
                 Err(error) => self.failed(&task, &error).await,
@@ -106,6 +147,28 @@ impl Client {
 
     fn dial(&self) -> &Dial {
         &self.0.dial
+    }
+}
+
+/// Starts the same session as often as it is wanted: a forward's lanes, and anew after one has ended.
+#[derive(Debug, Clone)]
+pub struct SessionOpener {
+    client: Client,
+    request: StartRequest,
+}
+
+impl SessionOpener {
+    /// Sessions as `request` has them.
+    pub fn new(client: Client, request: StartRequest) -> Self {
+        Self { client, request }
+    }
+
+    /// One more session: its ticket and its target.
+    ///
+    /// # Errors
+    /// As [`Client::start`].
+    pub async fn start(&self) -> Result<(Ticket, String), Error> {
+        Ok((self.client.start(&self.request).await?, self.request.target.clone()))
     }
 }
 
@@ -157,12 +220,7 @@ impl Service for Client {
     }
 
     fn data_key<'a>(&'a self, request: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>> {
-        Box::pin(async move {
-            Err(ServiceError {
-                summary: format!("cannot make a data key with {}: not built yet", request.key_id),
-                retry: Retry::Never,
-            })
-        })
+        Box::pin(async move { Ok(self.generate_data_key(&request).await?) })
     }
 
     fn sign_upgrade<'a>(

@@ -21,10 +21,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::feature::Feature;
 use super::record::{
     AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, Ping, Platform, StatusCheck, Tag,
 };
-use super::version::{AgentVersion, Feature};
+use super::version::AgentVersion;
 
 /// How long a started machine may take to register before a verdict is fair.
 pub const GRACE: SignedDuration = SignedDuration::from_mins(5);

@@ -8,7 +8,8 @@
 //! | `record` | what the sources say, and the updates that carry it here |
 //! | `instance` | one row, joined, and its state |
 //! | `inventory` | all rows; merging pages, generations, completeness |
-//! | `version` | agent versions and feature floors |
+//! | `version`, `feature` | agent versions; what needs which |
+//! | `document` | session documents: parameters and their checks, preferences |
 //! | `reach` | why can't I start a session here: evidence in, verdict out |
 //! | `query` | the language of the search box |
 //! | `target` | TARGET of the command line: one instance or none |
@@ -16,6 +17,8 @@
 //! | `order` | columns and the order by them |
 //! | `phrase` | counts, ages and moments in words |
 
+pub mod document;
+pub mod feature;
 mod id;
 pub mod instance;
 pub mod inventory;
@@ -28,6 +31,8 @@ pub mod search;
 pub mod target;
 pub mod version;
 
+pub use document::{Document, DocumentSummary, Parameter, Preferences};
+pub use feature::Feature;
 pub use instance::{Instance, Part, State};
 pub use inventory::{Changes, Completeness, Counts, Fleet, Phase, SourceStatus};
 pub use order::{Column, Direction, order};
@@ -38,4 +43,4 @@ pub use record::{
     Platform, Source, StatusCheck, Tag, Text, Update,
 };
 pub use target::{Target, resolve_target};
-pub use version::{AgentVersion, Feature};
+pub use version::AgentVersion;

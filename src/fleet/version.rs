@@ -1,5 +1,4 @@
-//! Versions of the agent, compared as four numbers and never as text, and the floors below which a
-//! feature is refused with a reason (diagnosis 2.5).
+//! Versions of the agent, compared as four numbers and never as text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,78 +42,6 @@ impl fmt::Display for AgentVersion {
     }
 }
 
-/// What a session may want of the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Feature {
-    /// Sessions at all.
-    SessionManager,
-    /// Sessions encrypted with KMS.
-    Encryption,
-    /// AWS-StartInteractiveCommand.
-    InteractiveCommand,
-    /// SSH, SCP, port forwarding and RunAs.
-    PortForwarding,
-    /// Many connections over one port session.
-    Multiplexing,
-    /// AWS-StartNonInteractiveCommand.
-    NonInteractiveCommand,
-    /// AWS-StartPortForwardingSessionToRemoteHost.
-    RemoteHostForwarding,
-    /// Registering without an instance profile.
-    DefaultHostManagement,
-}
-
-impl Feature {
-    /// All, the lowest floor first.
-    pub const ALL: [Self; 8] = [
-        Self::SessionManager,
-        Self::Encryption,
-        Self::InteractiveCommand,
-        Self::PortForwarding,
-        Self::Multiplexing,
-        Self::NonInteractiveCommand,
-        Self::RemoteHostForwarding,
-        Self::DefaultHostManagement,
-    ];
-
-    /// The first version that has it.
-    pub const fn floor(self) -> AgentVersion {
-        match self {
-            Self::SessionManager => AgentVersion::new(2, 3, 68, 0),
-            Self::Encryption => AgentVersion::new(2, 3, 539, 0),
-            Self::InteractiveCommand => AgentVersion::new(2, 3, 668, 0),
-            Self::PortForwarding => AgentVersion::new(2, 3, 672, 0),
-            // The plugin asks for more than 3.0.196.0.
-            Self::Multiplexing => AgentVersion::new(3, 0, 196, 1),
-            Self::NonInteractiveCommand => AgentVersion::new(3, 0, 1124, 0),
-            Self::RemoteHostForwarding => AgentVersion::new(3, 1, 1374, 0),
-            Self::DefaultHostManagement => AgentVersion::new(3, 2, 582, 0),
-        }
-    }
-
-    /// The feature in words, as in "too old for …".
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::SessionManager => "Session Manager",
-            Self::Encryption => "encrypted sessions",
-            Self::InteractiveCommand => "interactive commands",
-            Self::PortForwarding => "port forwarding and SSH",
-            Self::Multiplexing => "several connections over one forward",
-            Self::NonInteractiveCommand => "non-interactive commands",
-            Self::RemoteHostForwarding => "forwarding to another host",
-            Self::DefaultHostManagement => "default host management",
-        }
-    }
-
-    /// What a user of sessions would miss with this agent. Default host management is left out: it
-    /// matters only where there is no profile.
-    pub fn missing_in(version: AgentVersion) -> impl Iterator<Item = Self> {
-        Self::ALL
-            .into_iter()
-            .filter(move |feature| *feature != Self::DefaultHostManagement && version < feature.floor())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,14 +63,5 @@ mod tests {
         for text in ["", "latest", "3..1", "3.1.2.3.4", "3.1-rc1", "-1.0.0.0"] {
             assert!(text.parse::<AgentVersion>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn floors_rise_and_name_what_is_missing() {
-        assert!(Feature::ALL.is_sorted_by_key(|feature| feature.floor()));
-        let missing: Vec<_> = Feature::missing_in(version("3.0.1124.0")).collect();
-        assert_eq!(missing, [Feature::RemoteHostForwarding]);
-        assert_eq!(Feature::missing_in(version("3.1.1374.0")).count(), 0);
-        assert_eq!(Feature::missing_in(version("2.2.546.0")).next(), Some(Feature::SessionManager));
     }
 }

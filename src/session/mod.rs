@@ -1,7 +1,7 @@
 //! The Session Manager data channel: codec, state machine, driver.
 //!
 //! ```text
-//! kinds     what a session of each type does              (later: commands, ports, SSH)
+//! kinds     what a session of each type does                  forwards, SSH
 //! driver    one task: WebSocket, clock, reconnect     ┐   shells
 //! channel   sequence, acknowledge, resend, handshake  ┘   pure: no socket, no clock
 //! message   bytes <-> frames and payloads                 pure
@@ -16,6 +16,7 @@ pub mod message;
 pub mod channel;
 mod driver;
 mod event;
+pub mod kinds;
 mod random;
 mod service;
 

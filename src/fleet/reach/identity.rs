@@ -2,9 +2,9 @@
 
 use super::cause::Case;
 use super::{Call, Cause, Certainty, Finding, HostManagement, Owner, Tier, words};
+use crate::fleet::feature::Feature;
 use crate::fleet::instance::State;
 use crate::fleet::record::{Fact, MachineRecord, MetadataEndpoint, Ping};
-use crate::fleet::version::Feature;
 
 impl Case<'_> {
     /// The profile's name, which is often the role's too, but needn't be.

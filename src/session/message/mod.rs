@@ -11,6 +11,7 @@ mod payload;
 #[cfg(test)]
 pub(crate) mod recording;
 mod session_type;
+pub mod smux;
 #[cfg(test)]
 mod tests;
 
