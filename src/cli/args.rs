@@ -93,7 +93,13 @@ pub struct Connect {
 #[command(
     after_help = "Without CMD it prints one line of exports once it answers, and runs until it is interrupted:\n  \
     ssmtui sim > exports & sleep 1; . ./exports; aws ssm describe-instance-information\n\
-    It hands out shells of the user who runs it, and so listens on loopback addresses only."
+    It hands out shells of the user who runs it, and so listens on loopback addresses only.\n\n\
+    With --agents it also speaks TLS on the same port, and an agent that registers there as a hybrid node (mi-…) becomes a node. It\n\
+    writes ca.pem (for SSL_CERT_FILE) and amazon-ssm-agent.json (for /etc/amazon/ssm), and says how to start the official agent:\n  \
+    SSL_CERT_FILE=ca.pem amazon-ssm-agent -register -y -id ID -code CODE -region eu-west-1\n  \
+    SSL_CERT_FILE=ca.pem amazon-ssm-agent\n\
+    CMD finds the same in SSMTUI_AGENT_ENDPOINT, _ACTIVATION_ID, _ACTIVATION_CODE, _CA and _CONFIG. A registration is good for as\n\
+    long as the region runs."
 )]
 pub struct Sim {
     /// Where to listen; port 0 takes a free one
@@ -118,6 +124,12 @@ pub struct Sim {
     /// Take signed data channels at their newest URL only; without this, what clients before 1.2.835 do is taken, too
     #[arg(long)]
     pub strict: bool,
+    /// Take agents, too: one that registers with the activation that is printed becomes a node
+    #[arg(long)]
+    pub agents: bool,
+    /// Where to put the files that agents need; without this, a temporary folder
+    #[arg(long, value_name = "DIR", requires = "agents")]
+    pub agents_dir: Option<std::path::PathBuf>,
     /// Run this with the region in its environment, and end with its exit code
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is this room's job")]
 
+#[cfg(feature = "sim")]
+mod agents;
 mod args;
 mod connect;
 mod inventory;

@@ -4,7 +4,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use tokio::process::Command;
 
-use super::{Failure, args::Sim, print};
+use super::{Failure, agents::Folder, args::Sim, print};
 use crate::{
     aws::Simulated,
     sim::{Options, Region},
@@ -49,20 +49,37 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
         unpaced: sim.unpaced,
         faults: sim.fault,
         rights: sim.rights,
+        agents: sim.agents,
         ..Options::default()
     };
     let options = if sim.strict { options.strict() } else { options };
     let mut signals = Signals::new()?;
     let (_, region) = start(options).await?;
+    let agents = match region.agents() {
+        Some(access) => {
+            let folder = Folder::write(&access, sim.agents_dir)?;
+            Some((folder.environment(&access), folder.instructions(&access), folder))
+        }
+        None => None,
+    };
+    let mut environment = region.environment().to_vec();
+    if let Some((of_agents, ..)) = &agents {
+        environment.extend(of_agents.iter().cloned());
+    }
     let result = match sim.command.split_first() {
-        None => alone(&region, &mut signals).await,
+        None => {
+            if let Some((_, instructions, _)) = &agents {
+                eprint!("{instructions}");
+            }
+            alone(&environment, &mut signals).await
+        }
         Some((program, arguments)) => {
             let mut command = Command::new(program);
             command.args(arguments).kill_on_drop(true);
             for name in MISLEADING {
                 command.env_remove(name);
             }
-            command.envs(region.environment());
+            command.envs(environment);
             around(command, &program.to_string_lossy(), &mut signals).await
         }
     };
@@ -71,9 +88,9 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
 }
 
 /// Prints the exports as one line: whoever reads it knows that the region answers.
-async fn alone(region: &Region, signals: &mut Signals) -> Result<ExitCode, Failure> {
+async fn alone(environment: &[(&str, String)], signals: &mut Signals) -> Result<ExitCode, Failure> {
     let exports: Vec<String> =
-        region.environment().iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+        environment.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     print(format!("export {}\n", exports.join(" ")).as_bytes())?;
     signals.any().await;
     Ok(ExitCode::SUCCESS)

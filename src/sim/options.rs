@@ -35,6 +35,9 @@ pub struct Options {
     pub user: String,
     /// Which rights the caller has.
     pub rights: Rights,
+    /// Whether foreign agents may register and become nodes; the region then speaks TLS, too, and pays for the advanced
+    /// tier.
+    pub agents: bool,
 
     /// Whether the upgrade of a data channel must be signed.
     pub upgrade: Upgrade,
@@ -138,6 +141,7 @@ impl Default for Options {
             region: "eu-west-1".to_owned(),
             user: "demo".to_owned(),
             rights: Rights::default(),
+            agents: false,
             upgrade: Upgrade::default(),
             stream_url: StreamUrl::default(),
             plus: Plus::default(),

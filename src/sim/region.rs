@@ -6,13 +6,16 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     api::Api,
+    control::{AgentAccess, Control, HANDSHAKE},
     gateway::Gateway,
     options::{MAX_NODES, Options},
 };
@@ -45,7 +48,12 @@ impl Region {
         let address = listener.local_addr()?;
         let name = options.region.clone();
         let gateway = Gateway::new(options.gateway());
-        let api = Arc::new(Api::new(options, address, gateway.clone(), Timestamp::now()));
+        let now = Timestamp::now();
+        let control = match options.agents {
+            true => Some(Arc::new(Control::new(gateway.clone(), now)?)),
+            false => None,
+        };
+        let api = Arc::new(Api::new(options, address, gateway.clone(), control, now));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(listen(listener, Arc::clone(&api), stop.clone(), tasks.clone()));
@@ -73,6 +81,11 @@ impl Region {
             ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key.clone()),
             ("AWS_DEFAULT_REGION", self.name.clone()),
         ]
+    }
+
+    /// What agents need to register here; `None` where foreign ones are not taken.
+    pub fn agents(&self) -> Option<AgentAccess> {
+        Some(self.api.control()?.access(self.address().port(), &self.name))
     }
 
     /// The sessions and their sockets, for those who want to see or disturb them.
@@ -152,6 +165,25 @@ async fn serve(stream: TcpStream, api: Arc<Api>, tasks: TaskTracker) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection stays slow");
     }
+    let Some(control) = api.control() else { return talk(stream, api, tasks).await };
+    let mut first = [0];
+    match timeout(HEAD_TIMEOUT, stream.peek(&mut first)).await {
+        Ok(Ok(1)) if first == [HANDSHAKE] => {
+            match timeout(HEAD_TIMEOUT, control.tls().acceptor().accept(stream)).await {
+                Ok(Ok(stream)) => talk(stream, api, tasks).await,
+                Ok(Err(error)) => tracing::info!(%error, "no TLS with an agent: does it trust the region?"),
+                Err(_) => {}
+            }
+        }
+        Ok(Ok(_)) => talk(stream, api, tasks).await,
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+async fn talk<S>(stream: S, api: Arc<Api>, tasks: TaskTracker)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let answer = service_fn(move |request| {
         let (api, tasks) = (Arc::clone(&api), tasks.clone());
         async move { Ok::<_, Infallible>(api.handle(request, &tasks).await) }

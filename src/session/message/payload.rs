@@ -188,9 +188,11 @@ impl fmt::Debug for OpenDataChannel {
     }
 }
 
+/// An empty one is none: the official agent (3.3.1142, seen) has no ClientId and sends it so.
 fn uuid(object: &mut Object, field: &'static str) -> Result<Option<Uuid>, PayloadError> {
     object
         .text(field)?
+        .filter(|text| !text.is_empty())
         .map(|text| text.parse().map_err(|_| PayloadError::Wrong { field, expected: "a UUID" }))
         .transpose()
 }

@@ -11,7 +11,7 @@ use super::{
     input::{Input, Text},
     page,
 };
-use crate::sim::world::{self, Node, PlatformKind, Registration, World};
+use crate::sim::world::{self, Node, PlatformKind, Registration};
 
 /// The keys that both lists know, in the old form of their filters.
 const LEGACY_KEYS: [&str; 8] = [
@@ -121,13 +121,14 @@ pub(super) fn get_connection_status(
     let target = target.unwrap_or_default();
     context.api.permit(Wire::Json, "ssm:GetConnectionStatus", Some(&context.api.instance_arn(target)))?;
     let world = &context.api.world;
-    let connected = target_node(world, target).is_some_and(|node| world.connected(node, context.now));
+    let connected = target_node(context, target).is_some_and(|node| world.connected(node, context.now));
     Ok(json!({ "Target": target, "Status": if connected { "connected" } else { "notconnected" } }))
 }
 
 /// The node that a session's target names: by the id that Systems Manager knows, and no other.
-pub(super) fn target_node<'a>(world: &'a World, target: &str) -> Option<&'a Node> {
-    world.find(target).filter(|node| node.managed_id() == target)
+pub(super) fn target_node<'a>(context: &Context<'a>, target: &str) -> Option<&'a Node> {
+    let found = context.api.world.find(target).filter(|node| node.managed_id() == target);
+    found.or_else(|| context.guests.iter().find(|node| node.id == target))
 }
 
 fn list(
@@ -157,13 +158,19 @@ fn list(
     // A question for certain nodes needs no walk.
     if let Some(ids) = filters.iter().find(|filter| filter.key == "InstanceIds" && filter.operator == "Equal")
     {
-        let mut nodes: Vec<&Node> = ids.values.iter().filter_map(|id| target_node(&api.world, id)).collect();
+        let mut nodes: Vec<&Node> = ids.values.iter().filter_map(|id| target_node(context, id)).collect();
         nodes.sort_unstable_by_key(|node| node.index);
         nodes.dedup_by_key(|node| node.index);
         let (rows, next) = page::walk(&nodes, from, page_size(size), |node| chosen(node));
         return Ok((rows, next.map(|place| api.tokens.seal(&question, place))));
     }
-    let (rows, next) = page::walk(api.world.nodes(), from, page_size(size), chosen);
+    let (rows, next) = match context.guests {
+        [] => page::walk(api.world.nodes(), from, page_size(size), chosen),
+        guests => {
+            let nodes: Vec<&Node> = api.world.nodes().iter().chain(guests).collect();
+            page::walk(&nodes, from, page_size(size), |node| chosen(node))
+        }
+    };
     Ok((rows, next.map(|place| api.tokens.seal(&question, place))))
 }
 

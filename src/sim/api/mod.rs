@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  request ─ Host, Origin ─ GET /v1/data-channel/… ──▶ [upgrade] ──▶ gateway
+//!                         ├ an agent's ──▶ [agents] ──▶ control
 //!                         └ POST / ─ operation ─ signature ─ faults ─ rights ─▶ [inventory] [session] [ec2] [sts]
 //! ```
 //!
@@ -9,13 +10,14 @@
 //! a request and a time. Must not know: sockets, frames, shells.
 
 mod access;
+mod agents;
 mod ec2;
 mod error;
 mod form;
 mod input;
 mod inventory;
 mod page;
-mod random;
+pub(in crate::sim) mod random;
 mod session;
 mod sigv4;
 mod sts;
@@ -44,7 +46,13 @@ use self::{
     session::Book,
     sigv4::{Expected, Signed},
 };
-use super::{fault::Fault, gateway::Gateway, options::Options, world::World};
+use super::{
+    control::Control,
+    fault::Fault,
+    gateway::Gateway,
+    options::Options,
+    world::{Node, World},
+};
 
 pub(crate) use sigv4::Credentials;
 
@@ -65,6 +73,8 @@ pub(crate) struct Api {
     /// Where it listens, which requests must name in their Host.
     address: SocketAddr,
     gateway: Gateway,
+    /// Foreign agents, where they are taken.
+    control: Option<Arc<Control>>,
     book: Mutex<Book>,
     /// How many calls each fault of the list has seen.
     calls: Mutex<Vec<u64>>,
@@ -75,6 +85,8 @@ struct Context<'a> {
     api: &'a Api,
     request_id: &'a str,
     now: Timestamp,
+    /// The foreign agents that are nodes now.
+    guests: &'a [Node],
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -98,7 +110,13 @@ struct Call {
 
 impl Api {
     /// The API of a new region with new keys. `address` is where it listens.
-    pub(crate) fn new(options: Options, address: SocketAddr, gateway: Gateway, started: Timestamp) -> Api {
+    pub(crate) fn new(
+        options: Options,
+        address: SocketAddr,
+        gateway: Gateway,
+        control: Option<Arc<Control>>,
+        started: Timestamp,
+    ) -> Api {
         Api {
             credentials: Credentials {
                 access_key_id: random::access_key_id(),
@@ -111,6 +129,7 @@ impl Api {
             book: Mutex::default(),
             options,
             gateway,
+            control,
             started,
             address,
         }
@@ -126,6 +145,11 @@ impl Api {
         &self.credentials
     }
 
+    /// Foreign agents, where they are taken.
+    pub(crate) fn control(&self) -> Option<&Arc<Control>> {
+        self.control.as_ref()
+    }
+
     /// Answers one request.
     pub(crate) async fn handle(
         self: Arc<Api>,
@@ -135,6 +159,9 @@ impl Api {
         let request_id = Uuid::new_v4().to_string();
         if let Err(why) = self.check_origin(&request) {
             return plain(StatusCode::FORBIDDEN, why);
+        }
+        if let Some(answer) = self.admit_agent(&mut request, &request_id, tasks) {
+            return answer;
         }
         if request.method() == Method::GET && request.uri().path().starts_with(upgrade::PATH) {
             return match self.admit(&request, &request_id, Timestamp::now()) {
@@ -152,7 +179,9 @@ impl Api {
                 }
             };
         }
-        if request.method() != Method::POST || request.uri().path() != "/" {
+        let path = request.uri().path();
+        let known = path == "/" || (self.control.is_some() && agents::is_channel(path));
+        if request.method() != Method::POST || !known {
             // What AWS says to a stray visitor.
             return finish(
                 StatusCode::NOT_FOUND,
@@ -169,6 +198,9 @@ impl Api {
                 return plain(StatusCode::REQUEST_TIMEOUT, "the request's body did not come within 30 s\n");
             }
         };
+        if let Some(answer) = self.answer_agent(&head, &body, &request_id).await {
+            return answer;
+        }
         let (wire, result) = match Call::read(&head, &body) {
             Err((wire, error)) => (wire, Err(error)),
             Ok(call) => (call.wire, self.answer(&head, &body, call, &request_id).await),
@@ -216,6 +248,11 @@ impl Api {
         request_id: &str,
     ) -> Result<String, ApiError> {
         self.verify(head, body, &call, Timestamp::now())?;
+        self.perform(body, call, request_id).await
+    }
+
+    /// Answers a call that was let in.
+    async fn perform(&self, body: &[u8], call: Call, request_id: &str) -> Result<String, ApiError> {
         if let Some(by) = self.slowness(&call.action) {
             tokio::time::sleep(by).await;
         }
@@ -226,7 +263,9 @@ impl Api {
         if self.throttles(&call.action) {
             return Err(ApiError::throttled(call.wire));
         }
-        let context = Context { api: self, request_id, now };
+        let first = self.world.nodes().len();
+        let guests = self.control.as_ref().map(|control| control.nodes(first)).unwrap_or_default();
+        let context = Context { api: self, request_id, now, guests: &guests };
         match call.operation {
             Operation::Json(operation) => Ok(operation(&context, &input::object(body)?)?.to_string()),
             Operation::Form(operation, form) => operation(&context, &form),
@@ -300,6 +339,7 @@ impl Call {
                 "ResumeSession" => session::resume_session,
                 "TerminateSession" => session::terminate_session,
                 "DescribeSessions" => session::describe_sessions,
+                "DeregisterManagedInstance" => agents::deregister_managed_instance,
                 _ => return Err(unknown()),
             };
             let action = format!("ssm:{name}");

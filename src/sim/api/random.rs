@@ -9,34 +9,54 @@ const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const LOWER: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// Secret bytes from the system's source.
-pub(super) fn bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("the system's source of randomness works, or TLS would not either");
     bytes
 }
 
 /// `AKIA…`, as an IAM user's key is called.
-pub(super) fn access_key_id() -> String {
+pub(crate) fn access_key_id() -> String {
     format!("AKIA{}", letters::<16>(BASE32))
 }
 
 /// Forty characters, `+` and `/` among them.
-pub(super) fn secret_access_key() -> String {
+pub(crate) fn secret_access_key() -> String {
     STANDARD.encode(bytes::<30>())
 }
 
+/// `ASIA…`, as temporary keys are called.
+pub(crate) fn temporary_key_id() -> String {
+    format!("ASIA{}", letters::<16>(BASE32))
+}
+
+/// A session token, or one for a control channel.
+pub(crate) fn session_token() -> String {
+    STANDARD.encode(bytes::<96>())
+}
+
+/// The code of an activation: twenty letters and digits.
+pub(crate) fn activation_code() -> String {
+    letters::<20>(LOWER)
+}
+
+/// `mi-…`: a node that registered through an activation.
+pub(crate) fn managed_id() -> String {
+    format!("mi-{}", letters::<17>(b"0123456789abcdef"))
+}
+
 /// `AIDA…`, as an IAM user is called inside AWS.
-pub(super) fn user_id() -> String {
+pub(crate) fn user_id() -> String {
     format!("AIDA{}", letters::<17>(BASE32))
 }
 
 /// The newer form of a session id: the caller's name and 26 letters and digits (protocol 1.2).
-pub(super) fn session_id(user: &str) -> String {
+pub(crate) fn session_id(user: &str) -> String {
     format!("{user}-{}", letters::<26>(LOWER))
 }
 
 /// What a stream URL calls `cell-number`: base64 that is not percent-encoded, so `+`, `/` and `=` occur raw.
-pub(super) fn cell() -> String {
+pub(crate) fn cell() -> String {
     STANDARD.encode(bytes::<64>())
 }
 

@@ -16,7 +16,8 @@ use super::{
     random,
 };
 use crate::sim::{
-    gateway::{NewSession, Plan, Platform, SessionState, SessionStatus},
+    control::Task,
+    gateway::{NewForeign, NewSession, Plan, Platform, SessionState, SessionStatus},
     options::StreamUrl,
     world::{Node, PlatformKind, Tier},
 };
@@ -147,11 +148,11 @@ pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>)
     let (api, target) = (context.api, target.unwrap_or_default());
     // An ARN names a document, too.
     let document = document.map(|name| name.rsplit_once(":document/").map_or(name, |(_, name)| name));
-    let node = target_node(&api.world, target);
+    let node = target_node(context, target);
     api.permit_session(target, node, document)?;
     check_document(document, &parameters)?;
     let connected = node.filter(|node| api.world.registration(node, context.now).is_some());
-    let advanced = api.options.advanced_tier || api.world.tier == Tier::Advanced;
+    let advanced = api.options.advanced_tier || api.options.agents || api.world.tier == Tier::Advanced;
     if connected.is_some() && target.starts_with("mi-") && !advanced {
         let text = "Enable advanced-instances tier to use Session Manager with your on-premises instances";
         return Err(ApiError::common("BadRequest", text));
@@ -167,10 +168,36 @@ pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>)
         cells: Cells::new(random::cell()),
     };
     make_room(api)?;
-    let token = api.gateway.start(new_session(&record.id, node));
+    let token = match &api.control {
+        Some(control) if node.told.is_some() => {
+            let id = record.id.clone();
+            let new = NewForeign { id, target: target.to_owned(), idle_timeout: None, max_duration: None };
+            let token = api.gateway.start_foreign(new);
+            control.start(target, task(api, &record));
+            token
+        }
+        _ => api.gateway.start(new_session(&record.id, node)),
+    };
     let ticket = api.ticket(&record.id, &token, &record.cells.first);
     api.book().add(record);
     Ok(ticket)
+}
+
+/// What a foreign agent is told of a session.
+fn task(api: &Api, record: &Record) -> Task {
+    Task {
+        session_id: record.id.clone(),
+        document: record.document.clone(),
+        content: json!({
+            "schemaVersion": "1.0",
+            "description": "",
+            "sessionType": "Standard_Stream",
+            "inputs": {},
+        }),
+        parameters: Map::new(),
+        run_as: None,
+        owner: api.caller_arn(),
+    }
 }
 
 fn new_session(id: &str, node: &Node) -> NewSession {

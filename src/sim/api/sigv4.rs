@@ -3,7 +3,11 @@
 //! Written here and not taken from the SDK: the client signs with the SDK's signer, and an end that shares the other end's
 //! canonical form would share its mistakes. The tests hold it to AWS's published vectors.
 
-use aws_lc_rs::{constant_time, digest, hmac};
+use aws_lc_rs::{
+    constant_time, digest, hmac,
+    signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use url::form_urlencoded;
@@ -14,7 +18,8 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far a request's time may be from ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// The one key that a region knows.
+/// A key and its secret.
+#[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,
@@ -55,11 +60,36 @@ pub(crate) enum Refusal {
     Mismatch,
 }
 
-/// Checks the signature of a request.
+/// Which key a signature is checked with.
+pub(crate) enum Key<'a> {
+    /// A secret that both ends know. Temporary ones come with a session token.
+    Secret { credentials: &'a Credentials, token: Option<&'a str> },
+    /// A managed node's RSA key, in DER, named by the node's id: the official agent signs the same text by RSA-PSS with
+    /// SHA-256, in base64 (`agent/ssm/rsaauth`).
+    Public { id: &'a str, key: &'a [u8] },
+}
+
+/// The id of the key that a request says it is signed with.
+pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
+    let (scope, ..) = parts(headers.get("authorization")?.to_str().ok()?)?;
+    scope.split('/').next()
+}
+
+/// Checks the signature of a request with the caller's own key.
 pub(crate) fn verify(
     signed: &Signed<'_>,
     expected: &Expected<'_>,
     credentials: &Credentials,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    verify_by(signed, expected, &Key::Secret { credentials, token: None }, now)
+}
+
+/// Checks the signature of a request.
+pub(crate) fn verify_by(
+    signed: &Signed<'_>,
+    expected: &Expected<'_>,
+    known: &Key<'_>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let header = |name: &str| signed.headers.get(name).and_then(|value| value.to_str().ok());
@@ -76,8 +106,17 @@ pub(crate) fn verify(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{scope_text}'"
         )));
     };
-    // A token belongs to temporary keys, and this region hands out none.
-    if !same(key, &credentials.access_key_id) || header("x-amz-security-token").is_some() {
+    // A token belongs to temporary keys, and to no others.
+    let (known_id, token) = match *known {
+        Key::Secret { credentials, token } => (credentials.access_key_id.as_str(), token),
+        Key::Public { id, .. } => (id, None),
+    };
+    let right_token = match (header("x-amz-security-token"), token) {
+        (None, None) => true,
+        (Some(given), Some(token)) => same(given, token),
+        _ => false,
+    };
+    if !same(key, known_id) || !right_token {
         return Err(Refusal::UnknownKey);
     }
     check_scope(region, service, end, expected)?;
@@ -90,8 +129,19 @@ pub(crate) fn verify(
             )));
         }
     }
-    let secret = &credentials.secret_access_key;
-    let one = |plus| same(signature, &sign(signed, &names, date, scope, plus, secret));
+    let one = |plus| match *known {
+        Key::Secret { credentials, .. } => {
+            same(signature, &sign(signed, &names, date, scope, plus, &credentials.secret_access_key))
+        }
+        Key::Public { key, .. } => {
+            let text = string_to_sign(signed, &names, date, scope, plus);
+            STANDARD.decode(signature).is_ok_and(|signature| {
+                UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key)
+                    .verify(text.as_bytes(), &signature)
+                    .is_ok()
+            })
+        }
+    };
     let right = match expected.plus {
         Plus::Either => one(Plus::Space) || one(Plus::Literal),
         plus => one(plus),
@@ -192,13 +242,17 @@ fn parse_date(date: &str) -> Option<Timestamp> {
 }
 
 fn sign(signed: &Signed<'_>, names: &[&str], date: &str, scope: &str, plus: Plus, secret: &str) -> String {
-    let canonical = canonical_request(signed, names, plus);
-    let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", sha256(canonical.as_bytes()));
+    let to_sign = string_to_sign(signed, names, date, scope, plus);
     let mut key = format!("AWS4{secret}").into_bytes();
     for part in scope.split('/') {
         key = hmac_sha256(&key, part.as_bytes());
     }
     hex(&hmac_sha256(&key, to_sign.as_bytes()))
+}
+
+fn string_to_sign(signed: &Signed<'_>, names: &[&str], date: &str, scope: &str, plus: Plus) -> String {
+    let canonical = canonical_request(signed, names, plus);
+    format!("{ALGORITHM}\n{date}\n{scope}\n{}", sha256(canonical.as_bytes()))
 }
 
 fn canonical_request(signed: &Signed<'_>, names: &[&str], plus: Plus) -> String {

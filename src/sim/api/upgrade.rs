@@ -42,8 +42,8 @@ impl Api {
             answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error.code));
             Box::new(answer)
         };
-        let key =
-            websocket_key(request.headers()).map_err(|text| refuse(&ApiError::common("BadRequest", text)))?;
+        let answer =
+            accept(request.headers()).map_err(|text| refuse(&ApiError::common("BadRequest", text)))?;
         let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
         let signed =
             Signed { method: request.method().as_str(), path, query, headers: request.headers(), body: b"" };
@@ -67,22 +67,27 @@ impl Api {
             };
             return Err(refuse(&ApiError::common("BadRequest", text)));
         }
-        let mut answer = Response::new(Full::new(Bytes::new()));
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = answer.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        let accept = derive_accept_key(key);
-        headers.insert(
-            header::SEC_WEBSOCKET_ACCEPT,
-            HeaderValue::from_str(&accept).expect("base64 is visible ASCII"),
-        );
         Ok(Admitted { id, answer })
     }
 }
 
+/// The answer to a proper WebSocket request.
+pub(super) fn accept(headers: &HeaderMap) -> Result<Answer, &'static str> {
+    let accept = derive_accept_key(websocket_key(headers)?);
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(
+        header::SEC_WEBSOCKET_ACCEPT,
+        HeaderValue::from_str(&accept).expect("base64 is visible ASCII"),
+    );
+    Ok(answer)
+}
+
 /// The session id of a path, decoded.
-fn session_in(path: &str) -> String {
+pub(super) fn session_in(path: &str) -> String {
     let encoded = path.strip_prefix(PATH).unwrap_or_default().replace('+', "%2B");
     // Of a form the first name is all there is, since a session id has neither `&` nor, encoded, `=`.
     form_urlencoded::parse(encoded.replace('=', "%3D").as_bytes())

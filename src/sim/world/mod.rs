@@ -13,7 +13,7 @@ use std::{cmp::Ordering, collections::HashMap, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 pub use node::PlatformKind;
-pub(crate) use node::{Metadata, Node};
+pub(crate) use node::{Agent, Hybrid, MachineState, Metadata, Network, Node, Platform, Told};
 pub(crate) use sample::{Condition, Tier};
 
 /// The oldest agent that default host management registers (diagnosis 2.5).
@@ -98,6 +98,9 @@ impl World {
     /// What Systems Manager knows of a node; `None` when it never registered or was forgotten.
     pub(crate) fn registration(&self, node: &Node, now: Timestamp) -> Option<Registration> {
         let agent = node.agent.as_ref()?;
+        if let Some(told) = &node.told {
+            return Some(self.registered(agent.starts, told.last_ping, now));
+        }
         if !self.may(node, "ssm") || now < agent.starts || node.state == node::MachineState::Terminated {
             return None;
         }
@@ -108,15 +111,22 @@ impl World {
         let alive = alive_until.duration_since(agent.starts);
         let into_period = alive.as_nanos() % self.heartbeat.as_nanos();
         let last_ping = alive_until - SignedDuration::from_nanos_i128(into_period);
-        // The status lags: it is lost when two heartbeats in a row are missing.
+        Some(self.registered(agent.starts, last_ping, now))
+    }
+
+    /// The status lags: it is lost when two heartbeats in a row are missing.
+    fn registered(&self, since: Timestamp, last_ping: Timestamp, now: Timestamp) -> Registration {
         let silent = now.duration_since(last_ping);
         let ping = if silent > self.heartbeat * 2 { Ping::ConnectionLost } else { Ping::Online };
-        Some(Registration { since: agent.starts, last_ping, ping })
+        Registration { since, last_ping, ping }
     }
 
     /// Whether a session can be opened on the node now.
     pub(crate) fn connected(&self, node: &Node, now: Timestamp) -> bool {
         let Some(agent) = &node.agent else { return false };
+        if let Some(told) = &node.told {
+            return told.connected && compare_versions(&agent.version, SESSION_FLOOR) != Ordering::Less;
+        }
         self.registration(node, now).is_some()
             && self.alive_until(node, now) == Some(now)
             && self.may(node, "ssmmessages")

@@ -34,6 +34,18 @@ pub(crate) struct Node {
     pub(crate) metadata: Metadata,
     pub(crate) hybrid: Option<Hybrid>,
     pub(crate) tags: Vec<(Text, Text)>,
+    /// Of foreign agents: what was heard of them, instead of what would be.
+    pub(crate) told: Option<Told>,
+}
+
+/// What a foreign agent told, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) last_ping: Timestamp,
+    /// Whether its control channel is open.
+    pub(crate) connected: bool,
+    pub(crate) address: String,
+    pub(crate) computer_name: String,
 }
 
 /// What runs on a node.
@@ -173,6 +185,9 @@ impl Node {
 
     /// Its private address.
     pub(crate) fn address(&self) -> String {
+        if let Some(told) = &self.told {
+            return told.address.clone();
+        }
         format!("{}.{}.{}", self.network.prefix, self.index / 250 % 250 + 1, self.index % 250 + 4)
     }
 
@@ -184,6 +199,9 @@ impl Node {
 
     /// Its name on its own network.
     pub(crate) fn host_name(&self, region: &str) -> String {
+        if let Some(told) = &self.told {
+            return told.computer_name.clone();
+        }
         if self.machine().is_some() || self.state == MachineState::Purged {
             format!("ip-{}.{region}.compute.internal", self.address().replace('.', "-"))
         } else {

@@ -159,6 +159,7 @@ impl Sample {
             metadata: entry.metadata,
             hybrid: entry.hybrid.clone(),
             tags: entry.tags.iter().map(|(k, v)| (k.clone().into(), v.clone().into())).collect(),
+            told: None,
         }
     }
 }

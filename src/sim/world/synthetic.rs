@@ -64,6 +64,7 @@ pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, star
             (Cow::Borrowed("role"), Cow::Borrowed(role)),
             (Cow::Borrowed("team"), Cow::Borrowed(draw.of(&TEAMS))),
         ],
+        told: None,
     }
 }
 
