@@ -11,6 +11,7 @@
 
 mod call;
 mod ending;
+mod port;
 mod service;
 mod shell;
 mod signals;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 
 use self::{
     call::{Call, Start},
+    port::Port,
     service::{PluginService, Signing},
     shell::Keys,
     signals::{Asked, Signals},
@@ -34,7 +36,7 @@ use self::{
 use super::connect::tty;
 use crate::{
     aws::{Client, Scope},
-    session::{self, Commands, End, Event, SessionId, SessionType, channel::CLIENT_VERSION},
+    session::{self, Commands, End, Event, Service, SessionId, SessionType, channel::CLIENT_VERSION},
 };
 
 /// The name that makes this program a plugin.
@@ -83,8 +85,8 @@ struct Carried {
 
 async fn carry(start: Start) {
     let id = start.ticket.session_id.clone();
-    let mut carried = match open(start).await {
-        Ok(carried) => carried,
+    let (mut carried, service) = match open(start).await {
+        Ok(opened) => opened,
         Err(why) => return show(&format!("Cannot perform start session: {why}\n")),
     };
     // The kind is known by the handshake, or by output without one.
@@ -104,16 +106,15 @@ async fn carry(start: Start) {
             },
         };
         match event {
-            Some(Event::Handshaken { session_type, .. }) => match session_type {
+            Some(Event::Handshaken { agent_version, session_type }) => match session_type {
                 SessionType::Shell | SessionType::InteractiveCommands => {
                     return shell::run(carried, Keys::Typed, None).await;
                 }
                 SessionType::NonInteractiveCommands => {
                     return shell::run(carried, Keys::SignalsOnly, None).await;
                 }
-                SessionType::Port(_) => {
-                    carried.commands.end();
-                    break End::Refused("ports are not carried yet".to_owned());
+                SessionType::Port(properties) => {
+                    return Port { carried, service, agent_version, properties }.run().await;
                 }
             },
             Some(event @ (Event::Ready | Event::Output(_))) => {
@@ -127,24 +128,24 @@ async fn carry(start: Start) {
     show(&ending::words(&id, &end, false));
 }
 
-async fn open(start: Start) -> Result<Carried, String> {
+async fn open(start: Start) -> Result<(Carried, Arc<dyn Service>), String> {
     let skip = std::env::var("SSM_PLUGIN_SKIP_CLIENT_CONFIGURE").is_ok_and(|value| value == "true");
     let scope = Scope { profile: start.profile, region: start.region };
     let client = Client::connect_at(&scope, start.endpoint.as_deref()).await;
     let client = client.map_err(|error| format!("{error}: {}", error.why))?;
-    let service = PluginService {
+    let service: Arc<dyn Service> = Arc::new(PluginService {
         client,
         signing: if skip { Signing::Off } else { Signing::Own },
         presigned: service::is_presigned(&start.ticket.stream_url),
         caller: start.caller_endpoint.as_deref().and_then(service::address),
         old_caller: start.old_caller,
-    };
+    });
     // Signals first: from here on nothing may end this process without ending the session.
     let signals = Signals::new().map_err(|error| error.to_string())?;
     let id = start.ticket.session_id.clone();
     let options = session::Options { size: tty::size(), target: start.target.unwrap_or_default() };
-    let (commands, events) = session::open(start.ticket, Arc::new(service), options);
-    Ok(Carried { id, commands, events, signals })
+    let (commands, events) = session::open(start.ticket, service.clone(), options);
+    Ok((Carried { id, commands, events, signals }, service))
 }
 
 /// To standard output; whoever does not read it does not want to know.
