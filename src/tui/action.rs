@@ -15,6 +15,8 @@ pub enum Context {
     Details,
     /// A live session: keys go to the instance.
     Pane,
+    /// A live forward.
+    Forward,
     /// A session that is being started.
     Starting,
     /// A tab whose session has ended.
@@ -33,15 +35,20 @@ pub enum Context {
     Rename,
     /// Why an instance cannot be reached.
     Explain,
+    /// What a forward or a document needs is being typed.
+    Form,
+    /// A document is being chosen.
+    Documents,
 }
 
 impl Context {
     /// Every context, in the order in which help tells of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Search,
         Self::List,
         Self::Details,
         Self::Pane,
+        Self::Forward,
         Self::Starting,
         Self::Ended,
         Self::Scroll,
@@ -51,6 +58,8 @@ impl Context {
         Self::Confirm,
         Self::Rename,
         Self::Explain,
+        Self::Form,
+        Self::Documents,
     ];
 
     /// Its heading on the page of keys.
@@ -60,6 +69,7 @@ impl Context {
             Self::List => "In the list (esc from the search box)",
             Self::Details => "In the details",
             Self::Pane => "In a session",
+            Self::Forward => "In a forward",
             Self::Starting => "While a session starts",
             Self::Ended => "When a session has ended",
             Self::Scroll => "Looking back",
@@ -69,18 +79,20 @@ impl Context {
             Self::Confirm => "At a question",
             Self::Rename => "Renaming a tab",
             Self::Explain => "When an instance cannot be reached",
+            Self::Form => "In a form",
+            Self::Documents => "Choosing a document",
         }
     }
 
     /// Whether a printable key that no action claims is typed into a line of text here.
     pub const fn types_text(self) -> bool {
-        matches!(self, Self::Search | Self::Rename)
+        matches!(self, Self::Search | Self::Rename | Self::Form | Self::Documents)
     }
 }
 
 /// A set of contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contexts(u16);
+pub struct Contexts(u32);
 
 impl Contexts {
     /// The set of these.
@@ -88,7 +100,7 @@ impl Contexts {
         let mut bits = 0;
         let mut at = 0;
         while at < contexts.len() {
-            bits |= 1 << contexts[at] as u16;
+            bits |= 1 << contexts[at] as u32;
             at += 1;
         }
         Self(bits)
@@ -96,7 +108,7 @@ impl Contexts {
 
     /// Whether the context is in the set.
     pub const fn contains(self, context: Context) -> bool {
-        self.0 & (1 << context as u16) != 0
+        self.0 & (1 << context as u32) != 0
     }
 
     /// Both sets together.
@@ -110,6 +122,18 @@ impl Contexts {
 pub enum Action {
     /// Open a shell on the row under the cursor, or on every marked one.
     Shell,
+    /// Forward a port through the instance.
+    Forward,
+    /// Open ssh to the instance in a tab.
+    Ssh,
+    /// Choose a session document and run it.
+    Command,
+    /// Copy the address of this tab's forward.
+    CopyAddress,
+    /// To the next field.
+    NextField,
+    /// To the field before.
+    PreviousField,
     /// Start the session although the list says that it cannot work.
     TryAnyway,
     /// Start the ended session of this tab anew.
@@ -291,6 +315,10 @@ pub struct TabFacts {
     pub starting: bool,
     /// A paste is on its way.
     pub pasting: bool,
+    /// It has a terminal.
+    pub terminal: bool,
+    /// It has an address to copy.
+    pub address: bool,
 }
 
 impl Action {
@@ -312,6 +340,9 @@ impl Action {
         matches!(
             self,
             Self::Shell
+                | Self::Forward
+                | Self::Ssh
+                | Self::Command
                 | Self::Why
                 | Self::CopyId
                 | Self::CopyFix
@@ -329,13 +360,21 @@ impl Action {
         let in_tab = || tab.is_none().then(|| "this works in a session's tab".to_owned());
         match self {
             Self::Shell if now.marks == 0 => row(),
-            Self::CopyId => row(),
+            Self::CopyId | Self::Forward | Self::Ssh | Self::Command => row(),
             Self::Why => row(),
             Self::Mark => row(),
             Self::CopyFix => (!now.has_fix).then(|| "there is no line to copy here".to_owned()),
             Self::UnmarkAll => (now.marks == 0).then(|| "nothing is marked".to_owned()),
             Self::Refresh if now.refreshing => Some("the list is being asked for already".to_owned()),
-            Self::Duplicate | Self::Rename | Self::Scroll | Self::CopyScreen => in_tab(),
+            Self::Duplicate | Self::Rename => in_tab(),
+            Self::Scroll | Self::CopyScreen => match tab {
+                Some(tab) if !tab.terminal => Some("a forward has no screen".to_owned()),
+                _ => in_tab(),
+            },
+            Self::CopyAddress => match tab {
+                Some(tab) if tab.address => None,
+                _ => Some("there is no address yet".to_owned()),
+            },
             Self::SendLeader => match tab {
                 Some(tab) if tab.live => None,
                 _ => Some("there is no session here to send it to".to_owned()),

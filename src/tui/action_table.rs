@@ -5,14 +5,18 @@ use super::action::{Action, Context::*, Contexts, Danger, Entry, Shown};
 const SEARCH: Contexts = Contexts::of(&[Search]);
 const LIST: Contexts = Contexts::of(&[List]);
 const FLEET: Contexts = Contexts::of(&[Search, List]);
-const TEXT: Contexts = Contexts::of(&[Search, Rename]);
+const TEXT: Contexts = Contexts::of(&[Search, Rename, Form, Documents]);
 /// Where the leader key leads: the fleet, and every face of a tab.
-const LEAD: Contexts = Contexts::of(&[Search, List, Pane, Starting, Ended]);
-const TAB: Contexts = Contexts::of(&[Pane, Starting, Ended]);
+const LEAD: Contexts = Contexts::of(&[Search, List, Pane, Forward, Starting, Ended]);
+const TAB: Contexts = Contexts::of(&[Pane, Forward, Starting, Ended]);
+/// A live forward.
+const FORWARD: Contexts = Contexts::of(&[Forward]);
+/// Forms.
+const FORM: Contexts = Contexts::of(&[Form]);
 const ENDED: Contexts = Contexts::of(&[Ended]);
 /// Where single letters and arrows move a cursor or a page.
 const MOVES: Contexts = Contexts::of(&[List, Details, Scroll, Menu, Help, Order, Explain]);
-const ARROWS: Contexts = MOVES.and(SEARCH);
+const ARROWS: Contexts = MOVES.and(SEARCH).and(Contexts::of(&[Form, Documents]));
 const POPUPS: Contexts = Contexts::of(&[Details, Scroll, Menu, Help, Order, Explain]);
 
 const fn entry(
@@ -39,6 +43,13 @@ pub static TABLE: &[Entry] = &[
         &[(FLEET, "enter"), (LIST, "s"), (Contexts::of(&[Details]), "enter")],
     ),
     entry(
+        Action::CopyAddress,
+        "copy-address",
+        "copy the address of the forward",
+        Shown::BarAndMenu("copy address"),
+        &[(FORWARD, "y")],
+    ),
+    entry(
         Action::Menu,
         "menu",
         "the actions for what is selected",
@@ -50,7 +61,7 @@ pub static TABLE: &[Entry] = &[
         "restart",
         "start the session anew",
         Shown::BarAndMenu("start anew"),
-        &[(ENDED, "enter")],
+        &[(ENDED, "enter"), (FORWARD, "r")],
     ),
     loses(entry(
         Action::CloseTab,
@@ -72,6 +83,27 @@ pub static TABLE: &[Entry] = &[
         "leave the search box: single keys are commands",
         Shown::Bar("commands"),
         &[(SEARCH, "esc")],
+    ),
+    entry(
+        Action::Forward,
+        "forward",
+        "forward a port through the instance",
+        Shown::BarAndMenu("forward"),
+        &[(LIST, "f"), (FLEET, "alt-f"), (TAB, "leader o")],
+    ),
+    entry(
+        Action::Command,
+        "command",
+        "run a session document on the instance",
+        Shown::BarAndMenu("command"),
+        &[(LIST, "c"), (FLEET, "alt-c"), (TAB, "leader s")],
+    ),
+    entry(
+        Action::Ssh,
+        "ssh",
+        "open ssh to the instance in a tab",
+        Shown::BarAndMenu("ssh"),
+        &[(LIST, "h"), (FLEET, "alt-h"), (TAB, "leader h")],
     ),
     entry(
         Action::Mark,
@@ -99,7 +131,7 @@ pub static TABLE: &[Entry] = &[
         "refresh",
         "ask AWS again",
         Shown::BarAndMenu("refresh"),
-        &[(FLEET, "ctrl-r"), (LIST, "r")],
+        &[(FLEET, "ctrl-r"), (LIST, "r"), (Contexts::of(&[Documents]), "ctrl-r")],
     ),
     entry(Action::TagFilter, "tag-filter", "filter by a tag", Shown::Bar("tag filter"), &[(FLEET, "ctrl-t")]),
     entry(
@@ -156,7 +188,7 @@ pub static TABLE: &[Entry] = &[
         "end",
         "end the session",
         Shown::BarAndMenu("end"),
-        &[(TAB, "leader x")],
+        &[(TAB, "leader x"), (FORWARD, "x")],
     )),
     entry(Action::Rename, "rename", "rename the tab", Shown::BarAndMenu("rename"), &[(TAB, "leader r")]),
     entry(
@@ -185,7 +217,7 @@ pub static TABLE: &[Entry] = &[
         "fleet",
         "back to the fleet",
         Shown::BarAndMenu("fleet"),
-        &[(LEAD, "leader f"), (ENDED, "f")],
+        &[(LEAD, "leader f"), (ENDED, "f"), (FORWARD, "f")],
     ),
     entry(Action::NextTab, "next-tab", "the next tab", Shown::Bar("next"), &[(LEAD, "leader n")]),
     entry(
@@ -216,7 +248,24 @@ pub static TABLE: &[Entry] = &[
         "accept",
         "take it; yes",
         Shown::Bar("yes"),
-        &[(Contexts::of(&[Menu, Order, Rename, Confirm]), "enter"), (Contexts::of(&[Confirm]), "y")],
+        &[
+            (Contexts::of(&[Menu, Order, Rename, Confirm, Form, Documents]), "enter"),
+            (Contexts::of(&[Confirm]), "y"),
+        ],
+    ),
+    entry(
+        Action::NextField,
+        "next-field",
+        "to the next field",
+        Shown::Bar("next field"),
+        &[(FORM, "tab"), (FORM, "ctrl-n")],
+    ),
+    entry(
+        Action::PreviousField,
+        "previous-field",
+        "to the field before",
+        Shown::Help,
+        &[(FORM, "shift-tab"), (FORM, "ctrl-p")],
     ),
     entry(
         Action::Dismiss,
@@ -224,7 +273,7 @@ pub static TABLE: &[Entry] = &[
         "close; no",
         Shown::Bar("close"),
         &[
-            (POPUPS.and(Contexts::of(&[Confirm, Rename])), "esc"),
+            (POPUPS.and(Contexts::of(&[Confirm, Rename, Form, Documents])), "esc"),
             (POPUPS, "q"),
             (Contexts::of(&[Confirm]), "n"),
             (Contexts::of(&[Explain, Scroll]), "enter"),
@@ -233,7 +282,7 @@ pub static TABLE: &[Entry] = &[
             (Contexts::of(&[Details]), "w"),
             (Contexts::of(&[Menu]), "tab"),
             (Contexts::of(&[Order]), "o"),
-            (Contexts::of(&[Rename, Explain, Scroll]), "ctrl-c"),
+            (Contexts::of(&[Rename, Explain, Scroll, Form, Documents]), "ctrl-c"),
         ],
     ),
     entry(
@@ -241,7 +290,7 @@ pub static TABLE: &[Entry] = &[
         "help",
         "every key",
         Shown::Bar("help"),
-        &[(LIST, "?"), (FLEET, "f1"), (LEAD, "leader ?")],
+        &[(LIST, "?"), (FLEET, "f1"), (FORWARD, "?"), (LEAD, "leader ?")],
     ),
     loses(entry(
         Action::Quit,

@@ -15,12 +15,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     event::{Effect, Event, Failure, Life, Who},
-    stream::Sessions,
+    forwards::Forwards,
+    local, ssh,
+    state::forward::{Run, Wish},
+    stream::{Handle, Sessions, wire_size},
 };
 use crate::{
-    aws::{self, Client, Connector},
+    aws::{self, Client, Connector, StartRequest},
     fleet::{InstanceId, search::Worker},
-    session::{self, Service, Ticket},
+    session::{self, End, Service, Ticket},
     term,
 };
 
@@ -65,6 +68,7 @@ pub(super) struct Works {
     waiting: HashMap<Life, CancellationToken>,
     probe: Option<AbortHandle>,
     tasks: TaskTracker,
+    forwards: Forwards,
     /// The sessions, which the loop listens to.
     pub(super) sessions: Sessions,
 }
@@ -87,6 +91,7 @@ impl Works {
             waiting: HashMap::new(),
             probe: None,
             tasks: TaskTracker::new(),
+            forwards: Forwards::default(),
             sessions: Sessions::default(),
         };
         Ok((works, messages))
@@ -120,8 +125,13 @@ impl Works {
             Effect::List { generation } => self.list(generation),
             Effect::Probe(ids) => self.probe(ids),
             Effect::Search(request) => self.search.ask(request),
-            Effect::Start { life, target } => self.start(life, target),
-            Effect::Open { life, ticket, size, target } => self.open(life, ticket, size, target),
+            Effect::Start { life, target, run } => self.start(life, request(&target, run)),
+            Effect::Open { life, target, ticket, size } => self.open(life, &target, ticket, size),
+            Effect::Forward { life, target, wish } => return self.forward(life, &target, wish),
+            Effect::Ssh { life, target, size } => return self.ssh(life, &target, size),
+            Effect::Documents { generation } => self.documents(generation),
+            Effect::Document { name } => self.document(name),
+            Effect::Preferences => self.preferences(),
             Effect::Terminate(id) => {
                 if let Some(client) = self.client.clone() {
                     self.tasks.spawn(async move {
@@ -132,16 +142,16 @@ impl Works {
                 }
             }
             Effect::Input { life, bytes } => return self.input(life, bytes),
-            Effect::DiscardInput(life) => self.sessions.with(life, session::Commands::discard_input),
-            Effect::Resize(life, size) => {
-                self.sessions.with(life, |commands| commands.resize(wire_size(size)));
-            }
+            Effect::DiscardInput(life) => self.sessions.with(life, Handle::discard_input),
+            Effect::Resize(life, size) => self.sessions.with(life, |handle| handle.resize(size)),
             Effect::End(life) => {
                 self.stop_waiting(life);
-                self.sessions.with(life, session::Commands::end);
+                self.sessions.with(life, Handle::end);
+                self.forwards.end(life);
             }
             Effect::Forget(life) => {
                 self.stop_waiting(life);
+                self.forwards.forget(life);
                 if let Some(rest) = self.sessions.forget(life) {
                     self.tasks.spawn(rest);
                 }
@@ -215,7 +225,7 @@ impl Works {
         self.probe = Some(task.abort_handle());
     }
 
-    fn start(&mut self, life: Life, target: InstanceId) {
+    fn start(&mut self, life: Life, request: StartRequest) {
         let Some(client) = self.client.clone() else { return };
         let (inbox, starts, given_up) = (self.inbox.clone(), self.starts.clone(), CancellationToken::new());
         self.waiting.retain(|_, token| !token.is_cancelled());
@@ -225,7 +235,7 @@ impl Works {
                 turn = starts.acquire_owned() => turn,
                 () = given_up.cancelled() => return,
             };
-            let result = client.start_session(target.as_str()).await.map_err(|error| told(&error));
+            let result = client.start(&request).await.map_err(|error| told(&error));
             drop(turn);
             let message = Message::Event(Event::Started { life, result });
             if let Err(mpsc::error::SendError(Message::Event(Event::Started {
@@ -238,22 +248,81 @@ impl Works {
         });
     }
 
-    fn open(&mut self, life: Life, ticket: Ticket, size: term::Size, target: String) {
+    fn open(&mut self, life: Life, target: &InstanceId, ticket: Ticket, size: term::Size) {
         let Some(client) = self.client.clone() else { return };
         self.waiting.remove(&life);
-        let options = session::Options { size: wire_size(size), target };
+        let options = session::Options { size: wire_size(size), target: target.to_string() };
         let (commands, events) = session::open(ticket, Arc::new(client), options);
-        self.sessions.push(life, commands, events);
+        self.sessions.push(life, Handle::Session(commands), events);
+    }
+
+    fn forward(&mut self, life: Life, target: &InstanceId, wish: Wish) -> Outcome {
+        let Some(client) = self.client.clone() else { return refused(life, "there is no connection to AWS") };
+        let rest = self.forwards.open(life, client, target, wish, self.inbox.clone());
+        self.tasks.spawn(rest);
+        Outcome::Nothing
+    }
+
+    fn ssh(&mut self, life: Life, target: &InstanceId, size: term::Size) -> Outcome {
+        let started = ssh::program(&self.connector, target).and_then(|program| local::open(&program, size));
+        match started {
+            Ok((program, events)) => {
+                self.sessions.push(life, Handle::Local(program), events);
+                Outcome::Nothing
+            }
+            Err(error) => refused(life, &format!("ssh cannot be run: {error}")),
+        }
+    }
+
+    fn documents(&mut self, generation: u64) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let (sender, mut pages) = mpsc::channel(4);
+            let pass_on = async {
+                while let Some(page) = pages.recv().await {
+                    let _ = inbox.send(Message::Event(Event::Documents { generation, page })).await;
+                }
+            };
+            let (result, ()) = tokio::join!(client.documents(sender), pass_on);
+            let result = result.map_err(|error| told(&error));
+            let _ = inbox.send(Message::Event(Event::DocumentsEnded { generation, result })).await;
+        });
+    }
+
+    fn document(&mut self, name: String) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let result = Box::new(client.document(&name).await.map_err(|error| told(&error)));
+            let _ = inbox.send(Message::Event(Event::Document { name, result })).await;
+        });
+    }
+
+    /// Preferences that may not be read are not known, and that is all: no session fails for it.
+    fn preferences(&mut self) {
+        let Some(client) = self.client.clone() else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let preferences = match client.preferences().await {
+                Ok(preferences) => Some(preferences.unwrap_or_default()),
+                Err(error) => {
+                    tracing::debug!(%error, "the preferences are not known");
+                    None
+                }
+            };
+            let _ = inbox.send(Message::Event(Event::Preferences(preferences))).await;
+        });
     }
 
     fn input(&mut self, life: Life, bytes: Bytes) -> Outcome {
-        let Some(commands) = self.sessions.commands(life) else { return Outcome::Nothing };
-        match commands.try_input(bytes) {
+        let Some(handle) = self.sessions.handle(life) else { return Outcome::Nothing };
+        match handle.try_input(bytes) {
             Ok(()) => Outcome::Event(Event::InputTaken { life }),
-            Err(session::Full(bytes)) => {
-                let (commands, inbox) = (commands.clone(), self.inbox.clone());
+            Err(bytes) => {
+                let (input, inbox) = (handle.input(bytes), self.inbox.clone());
                 tokio::spawn(async move {
-                    commands.input(bytes).await;
+                    input.await;
                     let _ = inbox.send(Message::Event(Event::InputTaken { life })).await;
                 });
                 Outcome::Nothing
@@ -270,6 +339,7 @@ impl Works {
     /// Ends what still runs and waits for it, but not for long.
     pub(super) async fn finish(mut self, messages: mpsc::Receiver<Message>) {
         drop(messages);
+        self.forwards.forget_all();
         for rest in self.sessions.forget_all() {
             self.tasks.spawn(rest);
         }
@@ -278,8 +348,17 @@ impl Works {
     }
 }
 
-fn wire_size(size: term::Size) -> session::Size {
-    session::Size { cols: size.cols.into(), rows: size.rows.into() }
+fn request(target: &InstanceId, run: Option<Run>) -> StartRequest {
+    let shell = StartRequest::shell(target.as_str());
+    match run {
+        None => shell,
+        Some(Run { document, parameters }) => StartRequest { document: Some(document), parameters, ..shell },
+    }
+}
+
+/// What could not even be begun has ended.
+fn refused(life: Life, why: &str) -> Outcome {
+    Outcome::Event(Event::Session { life, event: session::Event::Ended(End::Refused(why.to_owned())) })
 }
 
 /// An error of AWS in plain parts.

@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use crate::{
     fleet::{
-        Connection, Fact, InstanceId, Update,
+        Connection, Document, DocumentSummary, Fact, InstanceId, Preferences, Update,
         search::{Matches, Request},
     },
-    session::{self, SessionId, Ticket},
+    session::{self, SessionId, Ticket, kinds::forward::ForwardEvent},
     term,
+    tui::state::forward::{Run, Wish},
 };
 
 /// The two clocks, read once per event: one for spans, one for dates.
@@ -115,6 +116,36 @@ pub enum Event {
         /// What.
         event: session::Event,
     },
+    /// Something happened in a forward.
+    Forward {
+        /// In which.
+        life: Life,
+        /// What.
+        event: ForwardEvent,
+    },
+    /// Some documents that can be run.
+    Documents {
+        /// The number of the reading.
+        generation: u64,
+        /// They.
+        page: Vec<DocumentSummary>,
+    },
+    /// The listing of documents is over.
+    DocumentsEnded {
+        /// The number of the reading.
+        generation: u64,
+        /// Whether these are all.
+        result: Result<(), Failure>,
+    },
+    /// A document was read.
+    Document {
+        /// Its name.
+        name: String,
+        /// What it says.
+        result: Box<Result<Document, Failure>>,
+    },
+    /// The account's preferences; none where they cannot be had.
+    Preferences(Option<Preferences>),
     /// The session took the piece of input that it was given.
     InputTaken {
         /// Which.
@@ -146,17 +177,49 @@ pub enum Effect {
         life: Life,
         /// The session target.
         target: InstanceId,
+        /// By a document; none is a shell.
+        run: Option<Run>,
     },
+    /// Begin a forward: it starts its sessions itself.
+    Forward {
+        /// For which life.
+        life: Life,
+        /// The session target.
+        target: InstanceId,
+        /// What is wished for.
+        wish: Wish,
+    },
+    /// Run ssh in a local terminal.
+    Ssh {
+        /// For which life.
+        life: Life,
+        /// The instance.
+        target: InstanceId,
+        /// The pane's size.
+        size: term::Size,
+    },
+    /// List the documents that can be run.
+    Documents {
+        /// The number of this reading.
+        generation: u64,
+    },
+    /// Read a document.
+    Document {
+        /// Its name.
+        name: String,
+    },
+    /// Ask for the account's preferences.
+    Preferences,
     /// Open the data channel.
     Open {
         /// For which life.
         life: Life,
+        /// On what it was started.
+        target: InstanceId,
         /// With what.
         ticket: Ticket,
         /// The pane's size.
         size: term::Size,
-        /// As it was given to StartSession.
-        target: String,
     },
     /// End a session on the service of which nobody wants to hear any more.
     Terminate(SessionId),

@@ -15,7 +15,8 @@
 //! | [`state`] | everything the screen shows | pure |
 //! | [`update`] | state × event → effects | pure: no I/O, no clock |
 //! | [`view`] | state → frame | pure: no change, no clock |
-//! | `effect`, `stream` | the only place that starts work | shell |
+//! | `effect`, `stream`, `forwards` | the only place that starts work | shell |
+//! | `local`, `ssh` | a program of this machine in a tab | shell |
 //! | `run`, `screen` | terminal, loop, signals | shell |
 //!
 //! One task owns the state; results come back as events in bounded channels.
@@ -24,12 +25,15 @@ pub mod action;
 mod action_table;
 mod effect;
 pub mod event;
+mod forwards;
 pub mod header;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+mod local;
 mod run;
 mod screen;
+mod ssh;
 pub mod state;
 mod stream;
 pub mod text;

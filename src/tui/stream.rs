@@ -8,8 +8,13 @@ use std::{
 
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 
-use super::event::Life;
-use crate::session::{Commands, End, Event};
+use bytes::Bytes;
+
+use super::{event::Life, local::Local};
+use crate::{
+    session::{self, Commands, End, Event},
+    term,
+};
 
 /// Bytes of one session that are parsed before the next has its turn.
 const TURN: usize = 16 << 10;
@@ -28,14 +33,75 @@ pub(super) struct Sessions {
 
 struct Running {
     life: Life,
-    commands: Commands,
+    handle: Handle,
     events: Receiver<Event>,
+}
+
+/// What a terminal's tab is connected to.
+pub(super) enum Handle {
+    /// A session of Session Manager.
+    Session(Commands),
+    /// A program of this machine.
+    Local(Local),
+}
+
+impl Handle {
+    /// Gives it input; what it has no room for comes back.
+    pub(super) fn try_input(&self, bytes: Bytes) -> Result<(), Bytes> {
+        match self {
+            Self::Session(commands) => commands.try_input(bytes).map_err(|session::Full(bytes)| bytes),
+            Self::Local(local) => local.try_input(bytes),
+        }
+    }
+
+    /// Gives it input when it has room.
+    pub(super) fn input(&self, bytes: Bytes) -> impl Future<Output = ()> + Send + 'static {
+        let way = match self {
+            Self::Session(commands) => Ok(commands.clone()),
+            Self::Local(local) => Err(local.sender()),
+        };
+        async move {
+            match way {
+                Ok(commands) => commands.input(bytes).await,
+                // A program that has ended says so itself.
+                Err(sender) => drop(sender.send(bytes).await),
+            }
+        }
+    }
+
+    /// Drops what it has taken and not passed on, where that can be done.
+    pub(super) fn discard_input(&self) {
+        if let Self::Session(commands) = self {
+            commands.discard_input();
+        }
+    }
+
+    /// Another size of the pane.
+    pub(super) fn resize(&self, size: term::Size) {
+        match self {
+            Self::Session(commands) => commands.resize(wire_size(size)),
+            Self::Local(local) => local.resize(size),
+        }
+    }
+
+    /// Ends it.
+    pub(super) fn end(&self) {
+        match self {
+            Self::Session(commands) => commands.end(),
+            Self::Local(local) => local.end(),
+        }
+    }
+}
+
+/// A size as the session's message has it.
+pub(super) fn wire_size(size: term::Size) -> session::Size {
+    session::Size { cols: size.cols.into(), rows: size.rows.into() }
 }
 
 impl Sessions {
     /// Listens to one more.
-    pub(super) fn push(&mut self, life: Life, commands: Commands, events: Receiver<Event>) {
-        self.list.push(Running { life, commands, events });
+    pub(super) fn push(&mut self, life: Life, handle: Handle, events: Receiver<Event>) {
+        self.list.push(Running { life, handle, events });
     }
 
     /// Whether there is none.
@@ -44,14 +110,14 @@ impl Sessions {
     }
 
     /// The handle of a session.
-    pub(super) fn commands(&self, life: Life) -> Option<&Commands> {
-        self.list.iter().find(|running| running.life == life).map(|running| &running.commands)
+    pub(super) fn handle(&self, life: Life) -> Option<&Handle> {
+        self.list.iter().find(|running| running.life == life).map(|running| &running.handle)
     }
 
     /// Does something with a session, if it is there.
-    pub(super) fn with(&self, life: Life, what: impl FnOnce(&Commands)) {
-        if let Some(commands) = self.commands(life) {
-            what(commands);
+    pub(super) fn with(&self, life: Life, what: impl FnOnce(&Handle)) {
+        if let Some(handle) = self.handle(life) {
+            what(handle);
         }
     }
 
@@ -99,10 +165,9 @@ impl Sessions {
             while turn > 0 {
                 match running.events.try_recv() {
                     Ok(event) => {
-                        let size = if let Event::Output(bytes) | Event::ErrorOutput(bytes) = &event {
-                            bytes.len()
-                        } else {
-                            1
+                        let size = match &event {
+                            Event::Output(bytes) | Event::ErrorOutput(bytes) => bytes.len(),
+                            _ => 1,
                         };
                         turn = turn.saturating_sub(size);
                         budget = budget.saturating_sub(size);
@@ -126,8 +191,8 @@ fn lost() -> Event {
 }
 
 async fn end(running: Running) {
-    let Running { commands, mut events, .. } = running;
-    commands.end();
+    let Running { handle, mut events, .. } = running;
+    handle.end();
     let over = async { while events.recv().await.is_some_and(|event| !matches!(event, Event::Ended(_))) {} };
     let _ = tokio::time::timeout(LAST_WORDS, over).await;
 }

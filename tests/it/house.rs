@@ -23,7 +23,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("vt100::", &["src/term"]),
     ("aws_sdk_", &["src/aws"]),
-    ("portable_pty", &["src/sim"]),
+    ("portable_pty", &["src/sim", "src/tui/local.rs"]),
     ("hyper", &["src/sim"]),
     ("process::exit", &["src/main.rs", "src/cli"]),
 ];

@@ -1,17 +1,30 @@
 //! Everything that the screen shows. Plain data: changed by `update` alone, read by `view`.
 
+pub mod content;
+pub mod document;
 pub mod fleet;
+pub mod form;
+pub mod forward;
+pub mod limit;
 pub mod line;
 pub mod outgoing;
+pub mod pane;
 pub mod popup;
+pub mod port;
 pub mod tab;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use self::{
+    document::Documents,
     fleet::{Access, FleetView, Focus},
+    form::Saved,
+    forward::{Board, LaneLink, Wish},
     popup::Popup,
-    tab::{Phase, Tabs},
+    tab::{Phase, Tab, Tabs},
 };
 use super::{
     action::{Action, Context, Snapshot, TabFacts},
@@ -21,7 +34,7 @@ use super::{
 };
 use crate::{
     config::Chord,
-    fleet::{Instance, Verdict, diagnose, reach},
+    fleet::{Instance, InstanceId, Preferences, Verdict, diagnose, reach},
     term,
 };
 
@@ -47,6 +60,12 @@ pub struct State {
     pub fleet: FleetView,
     /// The sessions.
     pub tabs: Tabs,
+    /// The session documents.
+    pub documents: Documents,
+    /// What the account's preferences say of sessions.
+    pub preferences: Known<Preferences>,
+    /// What was typed into forms before, and forwards that the user saved.
+    pub memory: Memory,
     /// What lies over the screen.
     pub popup: Option<Popup>,
     /// A sentence in the footer.
@@ -70,6 +89,29 @@ pub struct Place {
     pub who: Option<Who>,
 }
 
+/// What is asked for at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Known<T> {
+    /// Nobody has asked.
+    #[default]
+    Unasked,
+    /// Asked; there is no answer, or none yet.
+    Unknown,
+    /// The answer.
+    Yes(T),
+}
+
+/// What was typed into forms, kept as long as the program runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The latest forward of an instance.
+    pub forwards: BTreeMap<InstanceId, Wish>,
+    /// The latest values of a document's parameters.
+    pub documents: BTreeMap<String, Vec<(String, String)>>,
+    /// The forwards of the configuration.
+    pub saved: Vec<Saved>,
+}
+
 /// A sentence in the footer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
@@ -90,6 +132,9 @@ impl State {
             place,
             fleet: FleetView::new(every),
             tabs: Tabs::default(),
+            documents: Documents::default(),
+            preferences: Known::Unasked,
+            memory: Memory::default(),
             popup: None,
             note: None,
             leaving: None,
@@ -107,6 +152,8 @@ impl State {
             Some(Popup::Rename { .. }) => return Context::Rename,
             Some(Popup::Explain { .. }) => return Context::Explain,
             Some(Popup::Details { .. }) => return Context::Details,
+            Some(Popup::Form(_)) => return Context::Form,
+            Some(Popup::Documents(_)) => return Context::Documents,
             None => {}
         }
         self.base_context()
@@ -115,9 +162,10 @@ impl State {
     /// Where the keys go when nothing lies over the screen.
     pub fn base_context(&self) -> Context {
         match self.tabs.current() {
-            Some(tab) if tab.scroll.is_some() => Context::Scroll,
+            Some(tab) if tab.scroll().is_some() => Context::Scroll,
             Some(tab) => match tab.phase {
                 Phase::Starting { .. } => Context::Starting,
+                Phase::Live | Phase::Reconnecting { .. } if tab.board().is_some() => Context::Forward,
                 Phase::Live | Phase::Reconnecting { .. } => Context::Pane,
                 Phase::Ended(_) => Context::Ended,
             },
@@ -143,7 +191,9 @@ impl State {
             tab: self.tabs.current().map(|tab| TabFacts {
                 live: tab.is_live(),
                 starting: matches!(tab.phase, Phase::Starting { .. }),
-                pasting: tab.outgoing.percent().is_some(),
+                pasting: tab.paste_percent().is_some(),
+                terminal: tab.pane().is_some(),
+                address: tab.board().is_some_and(|board| board.address.is_some()),
             }),
             connected: self.fleet.access == Access::Ready,
             refreshing: self.fleet.reading.running,
@@ -193,25 +243,38 @@ impl State {
         let fleet = [self.fleet.reading.due, self.fleet.probe_due, self.leaving];
         let note = self.note.as_ref().and_then(|note| note.until);
         let changed = self.fleet.changed.values().copied().min();
-        // Clocks tick only where they are seen.
-        let clock = self.tabs.current().and_then(|tab| {
-            let ticks = |since: Instant, every: Duration| {
-                let passed = now.saturating_duration_since(since).as_millis() / every.as_millis().max(1);
-                since + every * u32::try_from(passed + 1).unwrap_or(u32::MAX)
-            };
-            let second = Duration::from_secs(1);
-            let ends = tab.link.resumed.map(|(_, until)| until);
-            let notice = tab.link.notice.as_ref().map(|(_, until)| *until);
-            let clock = match tab.phase {
-                Phase::Starting { since, .. } => Some(ticks(since, Duration::from_millis(100))),
-                Phase::Reconnecting { since, .. } => Some(ticks(since, second)),
-                Phase::Live => tab.link.silent.map(|since| ticks(since, second)),
-                Phase::Ended(_) => None,
-            };
-            [ends, notice, clock].into_iter().flatten().min()
-        });
-        fleet.into_iter().flatten().chain(note).chain(changed).chain(clock).min()
+        let clock = self.tabs.current().and_then(|tab| clock(tab, now));
+        // The warning of an end that is near is for hidden tabs, too.
+        let warning =
+            self.tabs.iter().filter(|tab| tab.is_live()).filter_map(|tab| tab.limits.warn_at(now)).min();
+        fleet.into_iter().flatten().chain(note).chain(changed).chain(clock).chain(warning).min()
     }
+}
+
+/// When what is shown of a tab changes by time alone. Clocks tick only where they are seen.
+fn clock(tab: &Tab, now: Instant) -> Option<Instant> {
+    let ticks = |since: Instant, every: Duration| {
+        let passed = now.saturating_duration_since(since).as_millis() / every.as_millis().max(1);
+        since + every * u32::try_from(passed + 1).unwrap_or(u32::MAX)
+    };
+    let second = Duration::from_secs(1);
+    let ends = tab.link.resumed.map(|(_, until)| until);
+    let notice = tab.link.notice.as_ref().map(|(_, until)| *until);
+    let board = tab.board();
+    let clock = match tab.phase {
+        Phase::Starting { since, .. } => Some(ticks(since, Duration::from_millis(100))),
+        Phase::Reconnecting { since, .. } => Some(ticks(since, second)),
+        Phase::Live => match board.and_then(Board::worst) {
+            Some(LaneLink::Silent(since) | LaneLink::Reconnecting { since, .. }) => {
+                Some(ticks(*since, second))
+            }
+            _ => tab.link.silent.map(|since| ticks(since, second)),
+        },
+        Phase::Ended(_) => None,
+    };
+    let limits = tab.limits.next_tick(now).filter(|_| tab.is_live());
+    let graph = board.and_then(|board| board.graph.next_tick(now));
+    [ends, notice, clock, limits, graph].into_iter().flatten().min()
 }
 
 /// The line that mends what a verdict tells of: its first command.

@@ -1,13 +1,16 @@
 //! What lies over the screen and takes the keys until it is closed.
 
-use super::line::Line;
+use super::{form::Form, line::Line};
 use crate::{
-    fleet::InstanceId,
-    tui::{action::Action, event::TabId},
+    fleet::{InstanceId, Platform},
+    tui::{
+        action::Action,
+        event::{Failure, TabId},
+    },
 };
 
 /// One of them; there is at most one at a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Popup {
     /// The actions for what is selected.
     Menu {
@@ -42,11 +45,34 @@ pub enum Popup {
         /// Lines scrolled away at the top.
         scroll: usize,
     },
+    /// What is needed to open a forward or a document.
+    Form(Box<Form>),
+    /// Choosing a document.
+    Documents(Picker),
     /// The details of the selected instance, over a narrow list.
     Details {
         /// Lines scrolled away at the top.
         scroll: usize,
     },
+}
+
+/// Choosing a document for an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picker {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Its name.
+    pub name: String,
+    /// What it runs; documents for others are left out.
+    pub platform: Option<Platform>,
+    /// What is searched for.
+    pub line: Line,
+    /// The one under the cursor, among those that match.
+    pub selected: usize,
+    /// The document that is being read.
+    pub reading: Option<String>,
+    /// Why the last one could not be read.
+    pub failure: Option<Failure>,
 }
 
 /// A line of the menu.

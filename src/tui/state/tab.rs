@@ -1,4 +1,4 @@
-//! One tab: an instance, its session's life, and the terminal that shows it.
+//! One tab: an instance, the life of what runs on it, and what it holds: a terminal or a forward.
 //!
 //! ```text
 //!              ┌──────────────────────────── restart ─────────────────────────┐
@@ -10,10 +10,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::outgoing::Outgoing;
+use super::{content::Content, forward::Board, limit::Limits, pane::Pane};
 use crate::{
     fleet::InstanceId,
-    term::{self, Terminal},
     tui::event::{Failure, Life, TabId},
 };
 
@@ -21,8 +20,10 @@ use crate::{
 pub struct Tab {
     /// Which.
     pub id: TabId,
-    /// The name in the header; the user can change it.
+    /// The name in the header.
     pub name: String,
+    /// The user chose it.
+    pub renamed: bool,
     /// The row of the fleet.
     pub instance: InstanceId,
     /// What the session is started on.
@@ -33,14 +34,18 @@ pub struct Tab {
     pub phase: Phase,
     /// How the link is, while the session lives.
     pub link: Link,
-    /// What the session has drawn.
-    pub terminal: Terminal,
-    /// What was typed and not yet taken.
-    pub outgoing: Outgoing,
+    /// What it holds.
+    pub content: Content,
+    /// How long the session may last.
+    pub limits: Limits,
     /// What happened while the tab was hidden.
     pub unseen: Unseen,
-    /// Lines scrolled back; none while the newest are shown.
-    pub scroll: Option<usize>,
+    /// The code that what ran here ended with.
+    pub exit: Option<i32>,
+    /// The agent said that the session is encrypted by a key of the account's.
+    pub encrypted: bool,
+    /// It begins anew as soon as it has ended.
+    pub again: bool,
 }
 
 /// Where a session stands.
@@ -73,6 +78,8 @@ pub enum Phase {
 pub enum Ending {
     /// The session ended; why, in a line.
     Session(String),
+    /// What ran ended by itself, with this code.
+    Exited(i32),
     /// It did not start.
     NotStarted(Failure),
     /// The user gave up waiting.
@@ -88,7 +95,7 @@ pub enum Step {
     Connecting,
     /// Both ends agree on what they can do.
     Handshake,
-    /// The shell is coming up.
+    /// What was asked for is coming up: a prompt, a listening port.
     Prompt,
 }
 
@@ -97,12 +104,14 @@ impl Step {
     pub const ALL: [Self; 4] = [Self::Asking, Self::Connecting, Self::Handshake, Self::Prompt];
 
     /// In words.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Asking => "StartSession",
-            Self::Connecting => "channel",
-            Self::Handshake => "handshake",
-            Self::Prompt => "prompt",
+    pub fn word(self, content: &Content) -> &'static str {
+        match (self, content) {
+            (Self::Asking, _) => "StartSession",
+            (Self::Connecting, _) => "channel",
+            (Self::Handshake, _) => "handshake",
+            (Self::Prompt, Content::Forward(_)) => "listening",
+            (Self::Prompt, Content::Command { .. }) => "output",
+            (Self::Prompt, _) => "prompt",
         }
     }
 }
@@ -169,21 +178,64 @@ impl Tab {
         name: String,
         instance: InstanceId,
         target: InstanceId,
-        size: term::Size,
+        content: Content,
         now: Instant,
     ) -> Self {
         Self {
             id,
             name,
+            renamed: false,
             instance,
             target,
             lives: 1,
             phase: Phase::Starting { since: now, step: Step::Asking },
             link: Link::default(),
-            terminal: Terminal::new(size),
-            outgoing: Outgoing::default(),
+            content,
+            limits: Limits::new(now),
             unseen: Unseen::Nothing,
-            scroll: None,
+            exit: None,
+            encrypted: false,
+            again: false,
+        }
+    }
+
+    /// Its terminal, if it has one.
+    pub fn pane(&self) -> Option<&Pane> {
+        self.content.pane()
+    }
+
+    /// Its terminal, to change.
+    pub fn pane_mut(&mut self) -> Option<&mut Pane> {
+        self.content.pane_mut()
+    }
+
+    /// Its forward, if it is one.
+    pub fn board(&self) -> Option<&Board> {
+        self.content.board()
+    }
+
+    /// Lines scrolled back.
+    pub fn scroll(&self) -> Option<usize> {
+        self.pane()?.scroll
+    }
+
+    /// How much of a paste is through, in per cent; none without one.
+    pub fn paste_percent(&self) -> Option<usize> {
+        self.pane()?.outgoing.percent()
+    }
+
+    /// Begins another life: as new, on the old screen.
+    pub fn restart(&mut self, now: Instant) {
+        self.lives += 1;
+        self.phase = Phase::Starting { since: now, step: Step::Asking };
+        self.link = Link::default();
+        self.limits = Limits::new(now);
+        self.exit = None;
+        self.encrypted = false;
+        self.again = false;
+        match &mut self.content {
+            Content::Shell(pane) | Content::Ssh(pane) | Content::Command { pane, .. } => pane.rule_off(),
+            Content::Forward(board) => board.restart(now),
         }
     }
 
@@ -210,6 +262,7 @@ impl Tab {
             Phase::Starting { .. } => Dot::Starting,
             Phase::Reconnecting { .. } => Dot::Unwell,
             Phase::Live if self.link.silent.is_some() || self.link.paused => Dot::Unwell,
+            Phase::Live if self.board().and_then(Board::worst).is_some() => Dot::Unwell,
             Phase::Live => Dot::Live,
         }
     }

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier};
 use super::stage::{SMALL, Stage, USUAL, WIDE, failure, probed};
 use crate::{
     fleet::{Connection, Outcome, Source, Update},
-    session,
+    session::{self, kinds::forward::ForwardEvent},
     tui::event::Event,
 };
 
@@ -279,6 +279,142 @@ fn many_tabs() {
         }
         stage.press("alt-1");
         stage.press("alt-9");
+    });
+}
+
+#[test]
+fn form_forward() {
+    shows("form_forward", |stage| {
+        stage.select("web-1").press("alt-f").types("my").press("down");
+    });
+}
+
+#[test]
+fn form_forward_filled() {
+    shows("form_forward_filled", |stage| {
+        stage.select("web-1").press("alt-f").types("postgres").press("tab").types("db.prod.internal");
+        stage.press("tab").types("0.0.0.0:15432");
+    });
+}
+
+#[test]
+fn form_forward_refused() {
+    shows("form_forward_refused", |stage| {
+        stage.refuses();
+    });
+}
+
+#[test]
+fn tab_forward() {
+    shows("tab_forward", |stage| {
+        let life = stage.listens("web-1", "db.prod.internal");
+        stage.flows(life, 30, 300, 20_000);
+        let why = "nothing listens on port 5432 of db.prod.internal".to_owned();
+        stage.forward(life, ForwardEvent::Refused { connection: 3, why });
+    });
+}
+
+#[test]
+fn tab_forward_quiet() {
+    shows("tab_forward_quiet", |stage| {
+        stage.listens("web-1", "");
+    });
+}
+
+#[test]
+fn tab_forward_reconnecting() {
+    shows("tab_forward_reconnecting", |stage| {
+        let life = stage.listens("web-1", "db");
+        stage.flows(life, 5, 300, 20_000);
+        let cause = "connection reset".to_owned();
+        stage.forward(life, ForwardEvent::Reconnecting { lane: 0, attempt: 1, cause });
+        stage.passes(Duration::from_secs(12));
+        let cause = "no route to host".to_owned();
+        stage.forward(life, ForwardEvent::Reconnecting { lane: 0, attempt: 3, cause });
+    });
+}
+
+#[test]
+fn tab_forward_ended() {
+    shows("tab_forward_ended", |stage| {
+        let life = stage.listens("web-1", "db");
+        stage.flows(life, 5, 300, 20_000);
+        stage.forward(life, ForwardEvent::Ended(session::End::Terminated));
+    });
+}
+
+#[test]
+fn documents() {
+    shows("documents", |stage| {
+        stage.chooses("web-1");
+        stage.types("st");
+    });
+}
+
+#[test]
+fn documents_loading() {
+    shows("documents_loading", |stage| {
+        stage.select("web-1").press("alt-c");
+    });
+}
+
+#[test]
+fn documents_none() {
+    shows("documents_none", |stage| {
+        stage.select("web-1").press("alt-c");
+        let generation = stage.state.documents.generation;
+        stage.happens(Event::DocumentsEnded { generation, result: Ok(()) });
+    });
+}
+
+#[test]
+fn documents_denied() {
+    shows("documents_denied", |stage| {
+        stage.select("web-1").press("alt-c");
+        let generation = stage.state.documents.generation;
+        let denied = crate::tui::event::Failure {
+            what: "cannot list session documents (eu-west-1): access denied".to_owned(),
+            why: "role ops-read in account 123456789012 may not call ssm:ListDocuments".to_owned(),
+            next: "ask for that right".to_owned(),
+            detail: Some("AccessDeniedException, request 7f3c".to_owned()),
+        };
+        stage.happens(Event::DocumentsEnded { generation, result: Err(denied) });
+    });
+}
+
+#[test]
+fn form_document() {
+    shows("form_document", |stage| {
+        stage.reads("web-1");
+        stage.press("down down");
+    });
+}
+
+#[test]
+fn form_document_wrong() {
+    shows("form_document_wrong", |stage| {
+        stage.reads("web-1");
+        stage.types("redis").press("tab").types("many");
+    });
+}
+
+#[test]
+fn tab_command_ended() {
+    shows("tab_command_ended", |stage| {
+        let life = stage.runs(session::SessionType::NonInteractiveCommands);
+        stage.output(life, "restarting nginx\nnginx is up\n");
+        stage.session(life, session::Event::ExitCode(0));
+        stage.session(life, session::Event::Ended(session::End::Closed { output: String::new() }));
+    });
+}
+
+#[test]
+fn tab_limits() {
+    shows("tab_limits", |stage| {
+        let life = live(stage);
+        stage.happens(Event::Preferences(Some(crate::fleet::Preferences::default())));
+        stage.session(life, session::Event::Notice("This session is encrypted using AWS KMS.".to_owned()));
+        stage.waits(Duration::from_secs(18 * 60 + 17));
     });
 }
 

@@ -157,7 +157,7 @@ fn peers_c19_an_ended_session_is_started_anew_below_its_old_screen() {
     let screen = stage.screen();
     let (old, new) = (screen.find("$ make"), screen.find("new prompt"));
     assert!(old.is_some() && old < new, "{screen}");
-    let modes = stage.state.tabs.current().unwrap().terminal.input_modes();
+    let modes = stage.state.tabs.current().unwrap().pane().unwrap().terminal.input_modes();
     assert!(!modes.bracketed_paste && !modes.alternate_screen, "modes of the old session are gone");
     stage.session(life, session::Event::Output("ghost".into()));
     assert!(!stage.screen().contains("ghost"), "what comes late from the old life is dropped");
@@ -176,7 +176,7 @@ fn a_hidden_tab_is_parsed_marked_and_not_drawn() {
     assert!(!stage.state.dirty, "nothing else does");
     let tab = stage.state.tabs.get(first.tab).unwrap();
     assert_eq!(tab.dot(), Dot::Attention);
-    assert_eq!(tab.terminal.text().trim(), "newsmore news");
+    assert_eq!(tab.pane().unwrap().terminal.text().trim(), "newsmore news");
     stage.press("alt-2");
     assert_eq!(stage.state.tabs.get(first.tab).unwrap().dot(), Dot::Live);
 }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::stage::{SMALL, Stage, USUAL, failure};
-use crate::{session, term::Size, tui::event::Event};
+use crate::{
+    session::{self, kinds::forward::ForwardEvent},
+    term::Size,
+    tui::event::Event,
+};
 
 /// A stage in every state that has a screen of its own.
 fn scenes() -> Vec<(&'static str, Stage)> {
@@ -70,6 +74,42 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     scene("ended", &|stage| {
         let life = stage.opens("web-1");
         stage.session(life, session::Event::Ended(session::End::Closed { output: String::new() }));
+    });
+    scene("form", &|stage| {
+        stage.select("web-1").press("alt-f").types("m").press("down");
+    });
+    scene("refused form", &|stage| {
+        stage.refuses();
+        stage.press("ctrl-u").types("99999").press("tab").types("http://db").press("enter");
+    });
+    scene("forward", &|stage| {
+        let life = stage.listens("web-1", "db");
+        stage.flows(life, 30, 300, 20_000_000);
+    });
+    scene("forward ended", &|stage| {
+        let life = stage.listens("web-1", "");
+        stage.forward(life, ForwardEvent::Ended(session::End::Terminated));
+    });
+    scene("documents", &|stage| {
+        stage.chooses("web-1");
+        stage.types("st").press("down");
+    });
+    scene("documents none", &|stage| {
+        stage.select("web-1").press("alt-c");
+    });
+    scene("document", &|stage| {
+        stage.reads("web-1");
+        stage.press("down down");
+    });
+    scene("command ended", &|stage| {
+        let life = stage.runs(session::SessionType::NonInteractiveCommands);
+        stage.session(life, session::Event::ExitCode(3));
+        stage.session(life, session::Event::Ended(session::End::Closed { output: String::new() }));
+    });
+    scene("limits", &|stage| {
+        stage.opens("web-1");
+        stage.happens(Event::Preferences(Some(crate::fleet::Preferences::default())));
+        stage.waits(Duration::from_secs(19 * 60));
     });
     scene("rename", &|stage| {
         stage.opens("web-1");

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::{fleet, note, popup, problem, session};
+use super::{fleet, form, note, popup, problem, session};
 use crate::{
     config::{Chord, Key},
     term::input,
@@ -89,6 +89,11 @@ fn unbound(state: &mut State, context: Context, chord: Chord, event: &KeyEvent, 
                 line.insert(c);
             }
         }
+        Context::Form | Context::Documents => {
+            if let Some(c) = key::typed(chord) {
+                form::typed(state, c.encode_utf8(&mut [0; 4]));
+            }
+        }
         _ => {}
     }
 }
@@ -103,9 +108,9 @@ fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
     if key::chord(event) == Some(Chord::control('c')) {
         session::cancel_paste(state, out);
     }
-    let Some(tab) = state.tabs.current_mut() else { return };
+    let Some(pane) = state.tabs.current().and_then(|tab| tab.pane()) else { return };
     let mut bytes = Vec::new();
-    input::encode_key(event, tab.terminal.input_modes(), &mut bytes);
+    input::encode_key(event, pane.terminal.input_modes(), &mut bytes);
     session::send(state, bytes, out);
 }
 
@@ -121,10 +126,12 @@ pub(super) fn paste(state: &mut State, text: String, out: &mut Vec<Effect>) {
                 line.insert_text(&text);
             }
         }
+        Context::Form | Context::Documents => form::typed(state, &text),
         Context::Pane => {
             let Some(tab) = state.tabs.current() else { return };
             let lines = text.trim_end_matches(['\n', '\r']).contains(['\n', '\r']);
-            if lines && !tab.terminal.input_modes().bracketed_paste {
+            let bracketed = tab.pane().is_some_and(|pane| pane.terminal.input_modes().bracketed_paste);
+            if lines && !bracketed {
                 let question = Question::Paste { tab: tab.id, text };
                 state.popup = Some(Popup::Confirm(question));
             } else {
@@ -146,6 +153,15 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
     }
     match action {
         Action::Shell => session::open_selected(state, out),
+        Action::Forward => form::forward(state),
+        Action::Command => form::documents(state, out),
+        Action::Ssh => form::ssh(state, out),
+        Action::CopyAddress => {
+            let address = state.tabs.current().and_then(|tab| tab.board()?.address.clone());
+            if let Some(address) = address {
+                copy(state, address.clone(), &address, out);
+            }
+        }
         Action::TryAnyway => {
             if let Some(Popup::Explain { id, .. }) = state.popup.take() {
                 session::open(state, &id, out);
@@ -166,13 +182,13 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
             }
         }
         Action::Scroll => {
-            if let Some(tab) = state.tabs.current_mut() {
-                tab.scroll = Some(0);
+            if let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) {
+                pane.scroll = Some(0);
             }
         }
         Action::CopyScreen => {
-            if let Some(tab) = state.tabs.current() {
-                let text = tab.terminal.text();
+            if let Some(pane) = state.tabs.current().and_then(|tab| tab.pane()) {
+                let text = pane.terminal.text();
                 copy(state, text, "the screen", out);
             }
         }
@@ -216,11 +232,11 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
             moved(state, action)
         }
         Action::Dismiss => {
-            if let Some(tab) = state.tabs.current_mut() {
-                tab.scroll = None;
+            if let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) {
+                pane.scroll = None;
             }
         }
-        Action::Accept => {}
+        Action::Accept | Action::NextField | Action::PreviousField => {}
         Action::Erase
         | Action::EraseForward
         | Action::EraseWord
@@ -252,9 +268,10 @@ fn go(state: &mut State, position: usize) {
 /// Moves the cursor of the list, or through the lines of a session.
 fn moved(state: &mut State, action: Action) {
     if let Some(tab) = state.tabs.current_mut() {
-        let page = usize::from(tab.terminal.size().rows.saturating_sub(1)).max(1);
-        let length = tab.terminal.scrollback_len();
-        if let Some(lines) = &mut tab.scroll {
+        let Some(pane) = tab.pane_mut() else { return };
+        let page = usize::from(pane.terminal.size().rows.saturating_sub(1)).max(1);
+        let length = pane.terminal.scrollback_len();
+        if let Some(lines) = &mut pane.scroll {
             *lines = match action {
                 Action::Up => *lines + 1,
                 Action::Down => lines.saturating_sub(1),

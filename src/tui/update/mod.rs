@@ -5,20 +5,26 @@
 //! | `action` | keys, and what the user wants by them |
 //! | `fleet` | lists, searches, answers about rows |
 //! | `session` | starts, sessions, their input |
+//! | `forward` | forwards |
+//! | `form` | forms and the choice of a document |
 //! | `popup` | what lies over the screen |
 //! | `mouse` | the mouse |
 
 mod action;
 mod fleet;
+mod form;
+mod forward;
 mod mouse;
 mod popup;
 mod session;
+
+pub(in crate::tui) use form::hits;
 
 use super::{
     action::Context,
     event::{Effect, Event, Now, TabId},
     layout,
-    state::{Note, State},
+    state::{Note, State, tab::Unseen},
 };
 
 /// Takes in one event; what must be done comes back, in this order.
@@ -52,6 +58,13 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Session { life, event } => {
             state.dirty = was_dirty | session::happened(state, life, event, out);
         }
+        Event::Forward { life, event } => {
+            state.dirty = was_dirty | forward::happened(state, life, event, out);
+        }
+        Event::Documents { generation, page } => form::listed(state, generation, page),
+        Event::DocumentsEnded { generation, result } => form::list_ended(state, generation, result),
+        Event::Document { name, result } => form::read(state, &name, *result),
+        Event::Preferences(preferences) => session::preferences(state, preferences),
         Event::InputTaken { life } => {
             state.dirty = was_dirty | session::taken(state, life, out);
         }
@@ -61,7 +74,7 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 
 /// The tab whose session has the keys, if nothing on the screen tells of them.
 fn quiet(state: &State) -> Option<TabId> {
-    let tab = state.tabs.current().filter(|tab| tab.outgoing.percent().is_none())?;
+    let tab = state.tabs.current().filter(|tab| tab.paste_percent().is_none())?;
     let quiet = state.context() == Context::Pane && state.pending.is_empty() && state.note.is_none();
     quiet.then_some(tab.id)
 }
@@ -75,12 +88,11 @@ fn resized(state: &mut State, size: crate::term::Size, out: &mut Vec<Effect>) {
     state.size = size;
     let pane = layout::pane(size);
     for tab in state.tabs.iter_mut() {
-        tab.terminal.resize(pane);
-        if let Some(lines) = &mut tab.scroll {
-            *lines = (*lines).min(tab.terminal.scrollback_len());
-        }
-        if tab.is_running() {
-            out.push(Effect::Resize(tab.life(), pane));
+        if let Some(terminal) = tab.pane_mut() {
+            terminal.resize(pane);
+            if tab.is_running() {
+                out.push(Effect::Resize(tab.life(), pane));
+            }
         }
     }
     let height = state.list_height();
@@ -104,6 +116,7 @@ fn tick(state: &mut State, out: &mut Vec<Effect>) {
             tab.link.notice = None;
         }
     }
+    warn_of_ends(state);
     if due(state.fleet.reading.due) {
         fleet::read(state, out);
     }
@@ -112,6 +125,26 @@ fn tick(state: &mut State, out: &mut Vec<Effect>) {
     }
     if due(state.leaving) {
         out.push(Effect::Quit);
+    }
+}
+
+/// A hidden session that is about to be ended says so.
+fn warn_of_ends(state: &mut State) {
+    let now = state.now.instant;
+    let shown = state.tabs.current().map(|tab| tab.id);
+    let mut near = Vec::new();
+    for tab in state.tabs.iter_mut().filter(|tab| tab.is_live()) {
+        if tab.limits.warn_at(now).is_some_and(|at| at <= now) {
+            tab.limits.warned = true;
+            if shown != Some(tab.id) {
+                tab.unseen = Unseen::Bell;
+                near.push(tab.name.clone());
+            }
+        }
+    }
+    if !near.is_empty() {
+        let them = if near.len() == 1 { "is" } else { "are" };
+        note(state, format!("{} {them} ended in 2 min unless used", near.join(", ")));
     }
 }
 

@@ -73,22 +73,25 @@ fn in_fleet(state: &mut State, event: MouseEvent, at: Position) -> bool {
 fn in_session(state: &mut State, mut event: MouseEvent, out: &mut Vec<Effect>) -> bool {
     let top = layout::bands(state.size).body.y;
     let Some(tab) = state.tabs.current_mut() else { return false };
-    if tab.is_live() && tab.scroll.is_none() {
+    let live = tab.is_live();
+    let Some(pane) = tab.pane_mut() else { return false };
+    if live && pane.scroll.is_none() {
         event.row -= top;
         let mut bytes = Vec::new();
-        input::encode_mouse(&event, tab.terminal.input_modes(), &mut bytes);
+        input::encode_mouse(&event, pane.terminal.input_modes(), &mut bytes);
         if !bytes.is_empty() {
             session::send(state, bytes, out);
             return false;
         }
     }
-    let length = tab.terminal.scrollback_len();
-    let lines = tab.scroll.unwrap_or(0);
+    let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) else { return false };
+    let length = pane.terminal.scrollback_len();
+    let lines = pane.scroll.unwrap_or(0);
     let after = match event.kind {
         MouseEventKind::ScrollUp => (lines + NOTCH).min(length),
         MouseEventKind::ScrollDown => lines.saturating_sub(NOTCH),
         _ => return false,
     };
-    tab.scroll = (after > 0).then_some(after);
+    pane.scroll = (after > 0).then_some(after);
     true
 }

@@ -1,6 +1,6 @@
 //! What lies over the screen: opened, moved in, answered, closed.
 
-use super::{action, fleet, note, session};
+use super::{action, fleet, form, note, session};
 use crate::{
     fleet::{Column, Direction},
     tui::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// Does an action in what lies over the screen; whether it was one of its own.
 pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) -> bool {
+    if form::act(state, action, out) {
+        return true;
+    }
     match action {
         Action::Dismiss => state.popup = None,
         Action::Quit if state.popup == Some(Popup::Confirm(Question::Quit)) => session::leave(state, out),
@@ -75,9 +78,17 @@ fn accept(state: &mut State, out: &mut Vec<Effect>) {
             let name = line.text().trim();
             if let Some(tab) = state.tabs.get_mut(tab).filter(|_| !name.is_empty()) {
                 tab.name = name.to_owned();
+                tab.renamed = true;
             }
         }
-        Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::Details { .. }) | None => {}
+        Some(
+            Popup::Help { .. }
+            | Popup::Explain { .. }
+            | Popup::Details { .. }
+            | Popup::Form(_)
+            | Popup::Documents(_),
+        )
+        | None => {}
     }
 }
 
@@ -91,7 +102,7 @@ fn by(state: &mut State, lines: isize) {
         Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Details { scroll }) => {
             within(scroll, last_line);
         }
-        Some(Popup::Confirm(_) | Popup::Rename { .. }) | None => {}
+        Some(Popup::Confirm(_) | Popup::Rename { .. } | Popup::Form(_) | Popup::Documents(_)) | None => {}
     }
 }
 
@@ -100,6 +111,7 @@ pub(super) fn menu(state: &mut State) {
     let contexts: &[Context] = match state.base_context() {
         Context::Search | Context::List => &[Context::List, Context::Search],
         Context::Pane => &[Context::Pane],
+        Context::Forward => &[Context::Forward],
         Context::Starting => &[Context::Starting],
         _ => &[Context::Ended],
     };

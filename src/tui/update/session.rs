@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use super::{note, problem};
+use super::{forward, note, problem};
 use crate::{
-    fleet::{InstanceId, Update},
-    session::{Event, Ticket},
-    term::input,
+    fleet::{Document, InstanceId, Preferences, Update, document::USUAL_IDLE_TIMEOUT},
+    session::{End, Event, SessionType, Ticket},
+    term::{self, input},
     tui::{
         event::{Effect, Failure, Life, TabId},
         layout,
         state::{
-            LEAVE_WITHIN, State,
+            Known, LEAVE_WITHIN, State,
+            content::Content,
             fleet::Access,
+            forward::{Board, Run, Wish},
+            pane::{Output, Pane},
             popup::{Popup, Question},
             tab::{Ending, Phase, Step, Tab, Unseen},
         },
@@ -75,63 +78,121 @@ pub(super) fn open(state: &mut State, id: &InstanceId, out: &mut Vec<Effect>) {
     let Some(instance) = state.fleet.fleet.get(id).cloned() else {
         return problem(state, format!("{id} is no longer in the list"));
     };
-    begin(state, instance.label(), instance.id.clone(), instance.target().clone(), out);
+    let pane = pane(state);
+    begin(state, instance.label(), instance.id.clone(), instance.target().clone(), Content::Shell(pane), out);
+}
+
+fn pane(state: &State) -> Box<Pane> {
+    Box::new(Pane::new(layout::pane(state.size)))
+}
+
+/// The name and the session target of an instance; of one that no list has, its id.
+fn named(state: &State, id: &InstanceId) -> (String, InstanceId) {
+    match state.fleet.fleet.get(id) {
+        Some(instance) => (instance.label().to_owned(), instance.target().clone()),
+        None => (id.to_string(), id.clone()),
+    }
+}
+
+/// Opens a forward in a tab.
+pub(super) fn begin_forward(state: &mut State, id: &InstanceId, wish: Wish, out: &mut Vec<Effect>) {
+    let (label, target) = named(state, id);
+    let name = wish.name(None, &label);
+    let content = Content::Forward(Box::new(Board::new(wish, state.now.instant)));
+    begin(state, &name, id.clone(), target, content, out);
+}
+
+/// Opens ssh in a tab.
+pub(super) fn begin_ssh(state: &mut State, id: &InstanceId, out: &mut Vec<Effect>) {
+    let (label, target) = named(state, id);
+    let content = Content::Ssh(pane(state));
+    begin(state, &format!("{label} ssh"), id.clone(), target, content, out);
+}
+
+/// Runs a document in a tab; what it says of its sessions goes before the account's preferences.
+pub(super) fn run(state: &mut State, id: &InstanceId, run: Run, document: &Document, out: &mut Vec<Effect>) {
+    let (label, target) = named(state, id);
+    let short = document.name.rsplit(['/', ':']).next().unwrap_or_default();
+    let short = short.strip_prefix("AWS-").unwrap_or(short);
+    let name = format!("{label} {short}");
+    let content = Content::Command { run, pane: pane(state) };
+    begin(state, &name, id.clone(), target, content, out);
+    if let Some(tab) = state.tabs.current_mut() {
+        let own = &document.preferences;
+        (tab.limits.idle, tab.limits.maximum) = (own.idle_timeout, own.max_duration);
+    }
 }
 
 /// Starts a session on an id that no list has.
 fn try_id(state: &mut State, id: InstanceId, out: &mut Vec<Effect>) {
     if state.fleet.access == Access::Ready {
-        begin(state, id.as_str(), id.clone(), id.clone(), out);
+        let content = Content::Shell(pane(state));
+        begin(state, id.as_str(), id.clone(), id.clone(), content, out);
     }
 }
 
-fn begin(state: &mut State, label: &str, instance: InstanceId, target: InstanceId, out: &mut Vec<Effect>) {
+fn begin(
+    state: &mut State,
+    label: &str,
+    instance: InstanceId,
+    target: InstanceId,
+    content: Content,
+    out: &mut Vec<Effect>,
+) {
     let id = state.tabs.new_id();
     let name = state.tabs.free_name(label);
-    let size = layout::pane(state.size);
-    let tab = Tab::new(id, name, instance, target.clone(), size, state.now.instant);
-    out.push(Effect::Start { life: tab.life(), target });
+    let tab = Tab::new(id, name, instance, target, content, state.now.instant);
+    start(&tab, layout::pane(state.size), out);
     state.tabs.push(tab);
     state.tabs.go(state.tabs.len());
 }
 
-/// Another session on the instance of the tab on the screen.
+/// Asks for what a tab holds to be started.
+fn start(tab: &Tab, size: term::Size, out: &mut Vec<Effect>) {
+    let (life, target) = (tab.life(), tab.target.clone());
+    out.push(match &tab.content {
+        Content::Shell(_) => Effect::Start { life, target, run: None },
+        Content::Command { run, .. } => Effect::Start { life, target, run: Some(run.clone()) },
+        Content::Ssh(_) => Effect::Ssh { life, target, size },
+        Content::Forward(board) => Effect::Forward { life, target, wish: board.wish.clone() },
+    });
+}
+
+/// The same again on the instance of the tab on the screen: another session; of a forward, the form with its values.
 pub(super) fn duplicate(state: &mut State, out: &mut Vec<Effect>) {
     let Some(tab) = state.tabs.current() else { return };
     let (instance, target) = (tab.instance.clone(), tab.target.clone());
-    let label = match state.fleet.fleet.get(&instance) {
-        Some(found) => found.label().to_owned(),
-        None => tab.name.clone(),
+    let content = match &tab.content {
+        Content::Forward(_) => return super::form::forward(state),
+        Content::Shell(_) => Content::Shell(pane(state)),
+        Content::Ssh(_) => return begin_ssh(state, &instance, out),
+        Content::Command { run, .. } => Content::Command { run: run.clone(), pane: pane(state) },
     };
-    begin(state, &label, instance, target, out);
+    let label = match (&content, state.fleet.fleet.get(&instance)) {
+        (Content::Shell(_), Some(found)) => found.label().to_owned(),
+        _ => tab.name.clone(),
+    };
+    begin(state, &label, instance, target, content, out);
 }
 
-/// Starts the ended session of the tab anew, below its old screen (peers c19).
+/// Starts what the tab on the screen holds anew: on the old screen, when it has ended (peers c19).
 pub(super) fn restart(state: &mut State, out: &mut Vec<Effect>) {
-    let now = state.now.instant;
-    let Some(tab) = state.tabs.current_mut().filter(|tab| !tab.is_running()) else { return };
-    tab.lives += 1;
-    tab.phase = Phase::Starting { since: now, step: Step::Asking };
-    tab.link = Default::default();
-    tab.outgoing.clear();
-    tab.scroll = None;
-    rule_off(tab);
-    out.push(Effect::Start { life: tab.life(), target: tab.target.clone() });
+    match state.tabs.current() {
+        Some(tab) if tab.is_running() && tab.board().is_some() => forward::restart(state, out),
+        Some(tab) => start_again(state, tab.id, out),
+        None => {}
+    }
 }
 
-/// Leaves the old screen standing, in a sane mode, with a rule below it.
-fn rule_off(tab: &mut Tab) {
-    // Out of the alternate screen; mouse, paste and key modes off; cursor shown; wrap on; plain letters.
-    tab.terminal.feed(
-        b"\x1b[?1049l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[4l\x1b[?6l\x1b[?7h\x1b[?25h\x1b(B\x0f\x1b[0m",
-    );
-    let used = tab.terminal.text().lines().count();
-    let row = tab.terminal.cursor().map_or(0, |cursor| usize::from(cursor.row) + 1).max(used);
-    if used > 0 {
-        let rule = "─".repeat(usize::from(tab.terminal.size().cols).saturating_sub(1).min(40));
-        // The scroll region is lifted first, which takes the cursor home.
-        tab.terminal.feed(format!("\x1b[r\x1b[{row};1H\r\n\x1b[2m{rule}\x1b[0m\r\n").as_bytes());
+/// Starts what has ended in a tab anew.
+pub(super) fn start_again(state: &mut State, id: TabId, out: &mut Vec<Effect>) {
+    let (now, size) = (state.now.instant, layout::pane(state.size));
+    if state.leaving.is_some() {
+        return;
     }
+    let Some(tab) = state.tabs.get_mut(id).filter(|tab| !tab.is_running()) else { return };
+    tab.restart(now);
+    start(tab, size, out);
 }
 
 /// Gives up starting: a new tab goes, a restarted one keeps its old screen.
@@ -166,8 +227,7 @@ pub(super) fn started(state: &mut State, life: Life, result: Result<Ticket, Fail
             if let Phase::Starting { step, .. } = &mut tab.phase {
                 *step = Step::Connecting;
             }
-            let target = tab.target.to_string();
-            out.push(Effect::Open { life, ticket, size, target });
+            out.push(Effect::Open { life, target: tab.target.clone(), ticket, size });
         }
         (Some(tab), Err(failure)) => tab.phase = Phase::Ended(Ending::NotStarted(failure)),
         (None, Ok(ticket)) => out.push(Effect::Terminate(ticket.session_id)),
@@ -186,20 +246,41 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
     let Some(tab) = state.tabs.alive(life) else { return false };
     match event {
         Event::SocketOpen => advance(tab, Step::Handshake),
-        Event::Handshaken { .. } => advance(tab, Step::Prompt),
+        Event::Handshaken { session_type, .. } => {
+            if let (SessionType::NonInteractiveCommands, Some(pane)) = (session_type, tab.pane_mut()) {
+                pane.output = Output::Plain { returned: false };
+            }
+            advance(tab, Step::Prompt);
+        }
         Event::Ready => {
             tab.phase = Phase::Live;
+            tab.limits.begin(now);
             pump(tab, out);
-            let id = tab.target.clone();
-            let changes = state.fleet.fleet.apply(Update::Opened { id }, state.now.time);
-            if changes.rows_changed() {
-                super::fleet::search(state, out);
+            let (id, remote) = (tab.target.clone(), !matches!(tab.content, Content::Ssh(_)));
+            if remote {
+                let changes = state.fleet.fleet.apply(Update::Opened { id }, state.now.time);
+                if changes.rows_changed() {
+                    super::fleet::search(state, out);
+                }
+                state.fleet.recount(state.now.time);
+                ask_preferences(state, out);
             }
-            state.fleet.recount(state.now.time);
         }
-        Event::Output(bytes) | Event::ErrorOutput(bytes) => return output(tab, &bytes, shown, out),
-        Event::ExitCode(_) | Event::Flag(_) => {}
-        Event::Notice(text) => tab.link.notice = Some((text, now + NOTICE_SHOWS)),
+        Event::Output(bytes) => {
+            tab.limits.active(now);
+            return output(tab, |pane| pane.feed(&bytes), shown, out);
+        }
+        Event::ErrorOutput(bytes) => {
+            tab.limits.active(now);
+            return output(tab, |pane| pane.feed_error(&bytes), shown, out);
+        }
+        Event::ExitCode(code) => tab.exit = Some(code),
+        // Signals of port sessions; those of a forward come as its own events.
+        Event::Flag(_) => return false,
+        Event::Notice(text) => {
+            tab.encrypted |= says_encrypted(&text);
+            tab.link.notice = Some((text, now + NOTICE_SHOWS));
+        }
         Event::Reconnecting { attempt, cause } => {
             let since = match &tab.phase {
                 Phase::Reconnecting { since, .. } => *since,
@@ -223,14 +304,30 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             return shown;
         }
         Event::Ended(end) => {
-            tab.phase = Phase::Ended(Ending::Session(end.to_string()));
+            tab.phase = Phase::Ended(ending(&end, tab.exit));
             tab.link = Default::default();
-            tab.outgoing.clear();
+            if let Some(pane) = tab.pane_mut() {
+                pane.outgoing.clear();
+            }
             out.push(Effect::Forget(life));
             quit_when_done(state, out);
         }
     }
     true
+}
+
+/// The agent's own sentence for it (agent buildHandshakeCompletePayload).
+fn says_encrypted(text: &str) -> bool {
+    text.contains("encrypted using AWS KMS")
+}
+
+/// A command that told its code and ended in order is told by that code.
+fn ending(end: &End, exit: Option<i32>) -> Ending {
+    match (end, exit) {
+        (End::Closed { output }, Some(code)) if output.trim().is_empty() => Ending::Exited(code),
+        (end, Some(code)) => Ending::Session(format!("{end} (exit code {code})")),
+        (end, None) => Ending::Session(end.to_string()),
+    }
 }
 
 fn advance(tab: &mut Tab, to: Step) {
@@ -239,16 +336,41 @@ fn advance(tab: &mut Tab, to: Step) {
     }
 }
 
-/// What the instance wrote; whether it shows: a hidden tab's output is parsed, and at most its dot changes.
-fn output(tab: &mut Tab, bytes: &[u8], shown: bool, out: &mut Vec<Effect>) -> bool {
-    let lines = tab.terminal.scrollback_len();
-    let fed = tab.terminal.feed(bytes);
-    if let Some(scroll) = &mut tab.scroll {
-        // What is being read stands still while new lines come in below.
-        *scroll += tab.terminal.scrollback_len().saturating_sub(lines);
+/// Asks once for the account's preferences: they say how long sessions may last.
+pub(super) fn ask_preferences(state: &mut State, out: &mut Vec<Effect>) {
+    if state.preferences == Known::Unasked {
+        state.preferences = Known::Unknown;
+        out.push(Effect::Preferences);
     }
+    limit(state);
+}
+
+/// The account's preferences came, if they can be had.
+pub(super) fn preferences(state: &mut State, preferences: Option<Preferences>) {
+    state.preferences = preferences.map_or(Known::Unknown, Known::Yes);
+    limit(state);
+}
+
+/// Sets the limits of sessions that have none of their own.
+fn limit(state: &mut State) {
+    let Known::Yes(preferences) = &state.preferences else { return };
+    for tab in state.tabs.iter_mut().filter(|tab| !matches!(tab.content, Content::Ssh(_))) {
+        tab.limits.idle.get_or_insert(preferences.idle_timeout.unwrap_or(USUAL_IDLE_TIMEOUT));
+        tab.limits.maximum = tab.limits.maximum.or(preferences.max_duration);
+    }
+}
+
+/// What the instance wrote; whether it shows: a hidden tab's output is parsed, and at most its dot changes.
+fn output(
+    tab: &mut Tab,
+    feed: impl FnOnce(&mut Pane) -> term::Fed,
+    shown: bool,
+    out: &mut Vec<Effect>,
+) -> bool {
+    let Some(pane) = tab.pane_mut() else { return false };
+    let fed = feed(pane);
     // Never dropped for lack of room in practice: answers are short, and the far side waits for them.
-    let _ = tab.outgoing.key(fed.answers);
+    let _ = pane.outgoing.key(fed.answers);
     pump(tab, out);
     if fed.bell {
         out.push(Effect::Bell);
@@ -262,8 +384,13 @@ fn output(tab: &mut Tab, bytes: &[u8], shown: bool, out: &mut Vec<Effect>) -> bo
 
 /// Types bytes into the session on the screen.
 pub(super) fn send(state: &mut State, bytes: Vec<u8>, out: &mut Vec<Effect>) {
+    let now = state.now.instant;
     let Some(tab) = state.tabs.current_mut().filter(|tab| tab.is_running()) else { return };
-    if tab.outgoing.key(bytes).is_err() {
+    let Some(pane) = tab.content.pane_mut() else { return };
+    if !bytes.is_empty() {
+        tab.limits.active(now);
+    }
+    if pane.outgoing.key(bytes).is_err() {
         return problem(state, "the session takes no more input: too much is waiting already");
     }
     pump(tab, out);
@@ -272,11 +399,12 @@ pub(super) fn send(state: &mut State, bytes: Vec<u8>, out: &mut Vec<Effect>) {
 /// Pastes a text into a session.
 pub(super) fn paste(state: &mut State, id: TabId, text: &str, out: &mut Vec<Effect>) {
     let Some(tab) = state.tabs.get_mut(id).filter(|tab| tab.is_live()) else { return };
-    let modes = tab.terminal.input_modes();
+    let Some(pane) = tab.pane_mut() else { return };
+    let modes = pane.terminal.input_modes();
     let mut bytes = Vec::new();
     input::encode_paste(text, modes, &mut bytes);
     let closing = if modes.bracketed_paste { PASTE_END } else { b"" };
-    if tab.outgoing.paste(bytes.into(), closing).is_err() {
+    if pane.outgoing.paste(bytes.into(), closing).is_err() {
         return problem(state, "this paste is too large to be kept until the session takes it");
     }
     pump(tab, out);
@@ -285,7 +413,7 @@ pub(super) fn paste(state: &mut State, id: TabId, text: &str, out: &mut Vec<Effe
 /// Drops what is left of a paste, here and in the session.
 pub(super) fn cancel_paste(state: &mut State, out: &mut Vec<Effect>) {
     let Some(tab) = state.tabs.current_mut() else { return };
-    if tab.outgoing.cancel_paste() {
+    if tab.pane_mut().is_some_and(|pane| pane.outgoing.cancel_paste()) {
         out.push(Effect::DiscardInput(tab.life()));
         pump(tab, out);
     }
@@ -294,16 +422,18 @@ pub(super) fn cancel_paste(state: &mut State, out: &mut Vec<Effect>) {
 /// The session took its piece of input; whether that shows (as the per cent of a paste).
 pub(super) fn taken(state: &mut State, life: Life, out: &mut Vec<Effect>) -> bool {
     let Some(tab) = state.tabs.alive(life) else { return false };
-    let before = tab.outgoing.percent();
-    tab.outgoing.taken();
+    let before = tab.paste_percent();
+    if let Some(pane) = tab.pane_mut() {
+        pane.outgoing.taken();
+    }
     pump(tab, out);
-    tab.outgoing.percent() != before
+    tab.paste_percent() != before
 }
 
 /// Gives the session its next piece of input, if it has none.
 fn pump(tab: &mut Tab, out: &mut Vec<Effect>) {
     if tab.is_live()
-        && let Some(bytes) = tab.outgoing.piece()
+        && let Some(bytes) = tab.pane_mut().and_then(|pane| pane.outgoing.piece())
     {
         out.push(Effect::Input { life: tab.life(), bytes });
     }
@@ -330,7 +460,7 @@ pub(super) fn leave(state: &mut State, out: &mut Vec<Effect>) {
     quit_when_done(state, out);
 }
 
-fn quit_when_done(state: &State, out: &mut Vec<Effect>) {
+pub(super) fn quit_when_done(state: &State, out: &mut Vec<Effect>) {
     if state.leaving.is_some() && state.tabs.running() == 0 {
         out.push(Effect::Quit);
     }

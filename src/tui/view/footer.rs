@@ -1,6 +1,8 @@
 //! The bottom line: the keys that work now, generated from the keymap, and at its right how the list or the session is.
 //! Above it, while a sequence of keys is begun, what may follow.
 
+use std::time::Instant;
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -14,7 +16,12 @@ use crate::tui::{
     action::{Action, Context},
     action_table::TABLE,
     layout::{self, Bands},
-    state::{State, fleet::Access, tab::Tab},
+    state::{
+        State,
+        fleet::Access,
+        limit::{Limit, words},
+        tab::Tab,
+    },
     text::{fit, short_id, span},
 };
 
@@ -67,7 +74,7 @@ fn hints(state: &State) -> Vec<Hint> {
     let facts = state.snapshot();
     let leader = state.keymap.leader().to_string();
     let mut hints = Vec::new();
-    if matches!(context, Context::Pane | Context::Starting | Context::Ended) {
+    if matches!(context, Context::Pane | Context::Forward | Context::Starting | Context::Ended) {
         // The way out first: who sits in a session for the first time looks for it.
         hints.push(Hint { key: leader.clone(), word: "commands".to_owned() });
     }
@@ -84,6 +91,9 @@ fn hints(state: &State) -> Vec<Hint> {
             (Action::Accept, Context::Menu) => "do it",
             (Action::Accept, Context::Order) => "order",
             (Action::Accept, Context::Rename) => "rename",
+            (Action::Accept, Context::Form) => "open",
+            (Action::Accept, Context::Documents) => "choose",
+            (Action::Dismiss, Context::Form | Context::Documents) => "cancel",
             (Action::Dismiss, Context::Confirm) => "no",
             (Action::Dismiss, Context::Rename) => "cancel",
             (Action::Dismiss, Context::Scroll) => "back to the prompt",
@@ -106,7 +116,7 @@ fn is_marked(state: &State) -> bool {
 /// How the list or the session is, for the right end.
 fn status(state: &State) -> String {
     match state.tabs.current() {
-        Some(tab) => session_status(tab, state.size.cols),
+        Some(tab) => session_status(tab, state.now.instant, state.size.cols),
         None => fleet_status(state),
     }
 }
@@ -136,10 +146,19 @@ fn fleet_status(state: &State) -> String {
     }
 }
 
-fn session_status(tab: &Tab, cols: u16) -> String {
+fn session_status(tab: &Tab, now: Instant, cols: u16) -> String {
     let mut parts = Vec::new();
-    if let Some(percent) = tab.outgoing.percent() {
+    if let Some(percent) = tab.paste_percent() {
         parts.push(format!("paste {percent} %"));
+    }
+    if tab.encrypted {
+        parts.push("encrypted".to_owned());
+    }
+    if tab.is_live() {
+        let idle = tab.limits.left(Limit::Idle, now);
+        let maximum = tab.limits.left(Limit::Maximum, now);
+        parts.extend(idle.map(|left| format!("idle {}", words(left))));
+        parts.extend(maximum.map(|left| format!("ends in {}", words(left))));
     }
     if let Some(time) = tab.link.round_trip {
         parts.push(format!("{} ms", time.as_millis()));

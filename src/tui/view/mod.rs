@@ -1,9 +1,11 @@
 //! From the state to a frame. Changes nothing, reads no clock: what is drawn is drawn for the state's own `now`.
 
+mod board;
 mod details;
 mod empty;
 mod fleet;
 mod footer;
+mod form;
 mod header;
 mod pane;
 mod popup;
@@ -51,7 +53,8 @@ pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
 pub fn cursor_shape(state: &State) -> CursorShape {
     match state.tabs.current() {
         Some(tab) if state.popup.is_none() && tab.is_live() => {
-            tab.terminal.cursor().map_or(CursorShape::Default, |cursor| cursor.shape)
+            let cursor = tab.pane().and_then(|pane| pane.terminal.cursor());
+            cursor.map_or(CursorShape::Default, |cursor| cursor.shape)
         }
         _ => CursorShape::Default,
     }

@@ -1,4 +1,4 @@
-//! A session's screen, and what has to be said over it.
+//! A tab's screen: its terminal or its forward, and what has to be said over it.
 
 use ratatui::{
     buffer::Buffer,
@@ -8,18 +8,24 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{boxed, empty, footer::waited, put, put_lines, theme::Theme};
+use super::{board, boxed, empty, footer::waited, put, put_lines, theme::Theme};
 use crate::{
     term::TerminalView,
     tui::{
         action::{Action, Context},
         state::{
             State,
+            content::Content,
+            forward::LaneLink,
+            limit::{Limit, words},
             tab::{Ending, Phase, Step, Tab},
         },
         text::{counted, fit, span, wrap},
     },
 };
+
+/// Rows that the last words of a forward have below its board.
+const ENDED: u16 = 5;
 
 /// Draws it; where the cursor is.
 pub(super) fn draw(
@@ -29,25 +35,36 @@ pub(super) fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let lines_back = tab.scroll.unwrap_or(0);
+    let lines_back = tab.scroll().unwrap_or(0);
     let dimmed = !matches!(tab.phase, Phase::Live) || tab.link.silent.is_some();
-    TerminalView::new(&tab.terminal).scrolled(lines_back).dimmed(dimmed).render(area, buffer);
+    let used = match (&tab.content, tab.pane()) {
+        (Content::Forward(board), _) if !matches!(tab.phase, Phase::Starting { .. }) => {
+            let below = if matches!(tab.phase, Phase::Ended(_)) { ENDED.min(area.height / 2) } else { 0 };
+            let place = Rect { height: area.height - below, ..area };
+            board::draw(state, tab, board, theme, place, buffer)
+        }
+        (_, Some(pane)) => {
+            TerminalView::new(&pane.terminal).scrolled(lines_back).dimmed(dimmed).render(area, buffer);
+            pane.terminal.text().lines().count() as u16
+        }
+        _ => 0,
+    };
     match &tab.phase {
         Phase::Starting { since, step } => starting(state, tab, *since, *step, theme, area, buffer),
-        Phase::Ended(ending) => ended(state, tab, ending, theme, area, buffer),
+        Phase::Ended(ending) => ended(state, tab, ending, used, theme, area, buffer),
         Phase::Live | Phase::Reconnecting { .. } => {}
     }
     if let Some((text, detail, style)) = strip(state, tab, theme) {
         draw_strip(&text, &detail, theme.strip(style), area, buffer);
     }
-    let cursor = tab.terminal.cursor().filter(|_| tab.is_live() && lines_back == 0)?;
+    let cursor = tab.pane()?.terminal.cursor().filter(|_| tab.is_live() && lines_back == 0)?;
     Some(Position { x: area.x + cursor.col, y: area.y + cursor.row })
 }
 
 /// The one thing to say across the top of a session: what matters most first.
 fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Style)> {
     let link = &tab.link;
-    if let Some(lines) = tab.scroll {
+    if let Some(lines) = tab.scroll() {
         let key = |action| state.keymap.key_of(Context::Scroll, action).unwrap_or_default();
         let keys = format!(
             "{} {} {} {} move · {} goes back",
@@ -65,11 +82,22 @@ fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Styl
             Some((text, format!("{cause} · what you type is kept"), theme.warning()))
         }
         Phase::Live => {
+            if let Some(strip) = lane_strip(state, tab, theme) {
+                return Some(strip);
+            }
             if let Some(since) = link.silent {
                 let text = format!("◐ no answer for {}", waited(since, state));
                 Some((text, "what you type is kept".to_owned(), theme.warning()))
             } else if link.paused {
                 Some(("◐ paused by the agent".to_owned(), "what you type waits".to_owned(), theme.warning()))
+            } else if let Some((limit, left)) = tab.limits.near(state.now.instant) {
+                let text = format!("◷ the service ends this in {}", words(left));
+                let why = match (limit, tab.board().is_some()) {
+                    (Limit::Idle, false) => "nothing was typed or shown; any key keeps it",
+                    (Limit::Idle, true) => "nothing went through it; any traffic keeps it",
+                    (Limit::Maximum, _) => "no session may last longer here",
+                };
+                Some((text, why.to_owned(), theme.warning()))
             } else if let Some((away, _)) = link.resumed {
                 let text = format!("● resumed after {}", span(away, false));
                 Some((text, "nothing was lost".to_owned(), theme.good()))
@@ -78,6 +106,21 @@ fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Styl
             }
         }
         Phase::Starting { .. } | Phase::Ended(_) => None,
+    }
+}
+
+/// What is to be said of the sessions of a forward.
+fn lane_strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Style)> {
+    let kept = "connections are kept".to_owned();
+    match tab.board()?.worst()? {
+        LaneLink::Up => None,
+        LaneLink::Silent(since) => {
+            Some((format!("◐ no answer for {}", waited(*since, state)), kept, theme.warning()))
+        }
+        LaneLink::Reconnecting { since, attempt, cause } => {
+            let text = format!("◐ reconnecting · {} · attempt {attempt}", waited(*since, state));
+            Some((text, format!("{cause} · {kept}"), theme.warning()))
+        }
     }
 }
 
@@ -113,7 +156,9 @@ fn starting(
     let passed = span(state.now.instant.saturating_duration_since(since), true);
     let cancel = state.keymap.key_of(Context::Starting, Action::CancelStart).unwrap_or_default();
     let mut lines = vec![Line::raw(format!("starting… {passed}")), Line::default()];
-    for each in Step::ALL {
+    // A local ssh has no steps that could be seen.
+    let steps = if matches!(tab.content, Content::Ssh(_)) { &[][..] } else { &Step::ALL[..] };
+    for each in steps.iter().copied() {
         let (sign, style) = match each.cmp(&step) {
             std::cmp::Ordering::Less => ("✓", theme.good()),
             std::cmp::Ordering::Equal => ("▸", theme.accent()),
@@ -121,7 +166,7 @@ fn starting(
         };
         lines.push(Line::from(vec![
             Span::styled(format!("{sign} "), style),
-            Span::styled(each.word(), if each > step { theme.dim() } else { Style::new() }),
+            Span::styled(each.word(&tab.content), if each > step { theme.dim() } else { Style::new() }),
         ]));
     }
     lines.push(Line::default());
@@ -131,8 +176,16 @@ fn starting(
 }
 
 /// Why it is over, and what can be done; the last screen stays above where there is room.
-fn ended(state: &State, tab: &Tab, ending: &Ending, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    if tab.scroll.is_some() {
+fn ended(
+    state: &State,
+    tab: &Tab,
+    ending: &Ending,
+    used: u16,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    if tab.scroll().is_some() {
         return;
     }
     let key = |action| state.keymap.key_of(Context::Ended, action).unwrap_or_default();
@@ -141,6 +194,8 @@ fn ended(state: &State, tab: &Tab, ending: &Ending, theme: Theme, area: Rect, bu
     let cells = usize::from(width);
     let mut lines = match ending {
         Ending::NotStarted(failure) => empty::told(theme, width, failure, ""),
+        Ending::Exited(0) => vec![Line::styled("✓ ended with exit code 0", theme.good())],
+        Ending::Exited(code) => vec![Line::styled(format!("✗ ended with exit code {code}"), theme.alarm())],
         Ending::Session(why) => wrap(&format!("✗ {why}"), cells)
             .into_iter()
             .map(|line| Line::styled(line, theme.alarm()))
@@ -152,8 +207,9 @@ fn ended(state: &State, tab: &Tab, ending: &Ending, theme: Theme, area: Rect, bu
     }
     lines.extend(wrap(&keys, cells).into_iter().map(|line| Line::styled(line, theme.dim())));
     let height = (lines.len() as u16 + 2).min(area.height);
-    let used = (tab.terminal.text().lines().count() as u16 + 1).min(area.height - height);
+    let used = (used + 1).min(area.height - height);
     let place = Rect { x: area.x, y: area.y + used, width: (width + 4).min(area.width), height };
-    let inner = super::box_at(&tab.name, place, theme.bad(), buffer);
+    let frame = if *ending == Ending::Exited(0) { theme.frame() } else { theme.bad() };
+    let inner = super::box_at(&tab.name, place, frame, buffer);
     put_lines(lines, inner, buffer);
 }

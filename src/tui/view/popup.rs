@@ -8,7 +8,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{boxed, details, put, put_lines, theme::Theme};
+use super::{boxed, details, form, put, put_lines, theme::Theme};
 use crate::{
     fleet::{Column, Direction},
     tui::{
@@ -36,6 +36,8 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         Popup::Menu { items, selected } => menu(state, items, *selected, theme, area, buffer),
         Popup::Order { selected } => order(state, *selected, theme, area, buffer),
         Popup::Confirm(question) => confirm(state, question, theme, area, buffer),
+        Popup::Form(open) => return form::draw(state, open, theme, area, buffer),
+        Popup::Documents(picker) => return form::documents(state, picker, theme, area, buffer),
         Popup::Rename { line, .. } => return rename(line, theme, area, buffer),
         popup @ (Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Details { scroll }) => {
             let (title, lines) = text(state, popup, theme, text_width(area));
@@ -212,7 +214,18 @@ fn confirm(state: &State, question: &Question, theme: Theme, area: Rect, buffer:
             let text = format!("{} still running. {them} ended on the service too.", is_are(running));
             ("leave?", vec![text, names.join(", ")])
         }
-        Question::End(id) => ("end the session?", vec![format!("What runs in {} ends with it.", name(*id))]),
+        Question::End(id) => match state.tabs.get(*id).and_then(|tab| tab.board()) {
+            Some(board) => {
+                let open = counted(board.open, "connection", "connections");
+                let loses = match board.open {
+                    0 => format!("Nothing listens for {} any more then.", name(*id)),
+                    1 => format!("{open} is open and is lost with it."),
+                    _ => format!("{open} are open and are lost with it."),
+                };
+                ("end the forward?", vec![loses])
+            }
+            None => ("end the session?", vec![format!("What runs in {} ends with it.", name(*id))]),
+        },
         Question::Paste { tab, text } => {
             // Terminals paste `\r` for a new line.
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
