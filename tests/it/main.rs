@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may die of what it did not expect, its helpers, too")]
 
 mod access;
+mod agents;
 mod cli;
 mod fleet;
 #[allow(dead_code, unused_imports, reason = "a harness offers what some tests need and others do not")]
