@@ -228,7 +228,7 @@ fn action_pattern(text: &str) -> Option<ActionPattern> {
     let name = |c: char| c.is_ascii_alphanumeric() || c == '*';
     let well_formed = text == "*"
         || text.split_once(':').is_some_and(|(service, operation)| {
-            ["ssm", "ec2", "sts", "ssmmessages", "*"].contains(&service)
+            ["ssm", "ec2", "sts", "ssmmessages", "kms", "ec2-instance-connect", "ecs", "*"].contains(&service)
                 && !operation.is_empty()
                 && operation.chars().all(name)
         });

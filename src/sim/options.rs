@@ -47,10 +47,15 @@ pub struct Options {
     pub plus: Plus,
     /// How long the token of StartSession and ResumeSession is good.
     pub token_lifetime: Duration,
-    /// A session without data in either direction ends after this time.
-    pub idle_timeout: Duration,
-    /// A session ends after this time whatever happens in it; `None`: never.
+    /// A session without data in either direction ends after this time; `None`: as its document or the preferences say.
+    pub idle_timeout: Option<Duration>,
+    /// A session ends after this time whatever happens in it; `None`: as its document or the preferences say.
     pub max_duration: Option<Duration>,
+    /// The user that the caller's own tag `SSMSessionRunAs` names; it goes before the one of a document.
+    pub run_as: Option<String>,
+    /// Whether agents refuse clients that do not take up the random challenge of an encrypted session; agents before
+    /// 3.3.808.0 send none.
+    pub require_challenge: bool,
     /// How the socket of somebody with a bad token ends.
     pub bad_token: Farewell,
     /// The form in which the service tells the client that the session is over.
@@ -76,8 +81,6 @@ impl Options {
             unpaced: self.unpaced,
             faults: self.faults.clone(),
             token_lifetime: self.token_lifetime,
-            idle_timeout: self.idle_timeout,
-            max_duration: self.max_duration,
             bad_token: self.bad_token,
             channel_closed: self.channel_closed,
             ..GatewayOptions::default()
@@ -146,8 +149,10 @@ impl Default for Options {
             stream_url: StreamUrl::default(),
             plus: Plus::default(),
             token_lifetime: gateway.token_lifetime,
-            idle_timeout: gateway.idle_timeout,
-            max_duration: gateway.max_duration,
+            idle_timeout: None,
+            max_duration: None,
+            run_as: None,
+            require_challenge: false,
             bad_token: gateway.bad_token,
             channel_closed: gateway.channel_closed,
             heartbeat: Duration::from_secs(300),

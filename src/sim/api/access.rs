@@ -37,10 +37,10 @@ impl Api {
             if condition.deny.as_deref() == Some(ACTION) {
                 return Err(self.denial(Wire::Json, ACTION, Some(&instance), &implicit));
             }
-            if let Some(needed) = &condition.needs_document
-                && document != Some(needed)
+            if let Some(first) = condition.documents.first()
+                && !condition.documents.iter().any(|allowed| document == Some(allowed))
             {
-                let document = document.unwrap_or(needed);
+                let document = document.unwrap_or(first);
                 return Err(self.denial(Wire::Json, ACTION, Some(&self.document_arn(document)), &implicit));
             }
         }
@@ -48,44 +48,57 @@ impl Api {
     }
 
     fn refused(&self, action: &str) -> Option<Refused> {
-        let fault = self.options.faults.iter().find_map(|fault| match fault {
-            Fault::Deny { action: pattern, policy, denial } if pattern.matches(action) => {
-                Some(Refused(*policy, *denial))
-            }
-            _ => None,
-        });
         let lists: &[&str] = match self.options.rights {
             Rights::Full => &[],
-            Rights::EndUser => &["ssm:DescribeInstanceInformation"],
+            Rights::EndUser => &["ssm:DescribeInstanceInformation", "ssm:ListDocuments"],
             Rights::NoList => &[
+                "ssm:ListDocuments",
+                "ecs:ListClusters",
+                "ecs:ListTasks",
                 "ssm:DescribeInstanceInformation",
                 "ssm:DescribeInstanceProperties",
                 "ec2:DescribeInstances",
             ],
         };
-        fault.or_else(|| {
+        self.faulty(action).or_else(|| {
             lists.contains(&action).then_some(Refused(PolicyKind::IdentityBased, Denial::Implicit))
         })
     }
 
+    /// The key's policy refuses the caller.
+    pub(super) fn key_denial(&self, action: &str, key: &str) -> ApiError {
+        let refused = Refused(PolicyKind::ResourceBased, Denial::Implicit);
+        self.denial(Wire::Json, action, Some(key), &refused)
+    }
+
+    /// The sentence by which the role of a node is refused something, if a fault says so.
+    pub(super) fn node_denial(&self, principal: &str, action: &str, resource: &str) -> Option<String> {
+        let refused = self.faulty(action)?;
+        Some(sentence(principal, action, Some(resource), &refused))
+    }
+
     /// The sentence of diagnosis 2.7.1: WHO, WHAT, WHERE, TAIL.
     fn denial(&self, wire: Wire, action: &str, resource: Option<&str>, refused: &Refused) -> ApiError {
-        let Refused(kind, denial) = refused;
-        let on = resource.map_or_else(String::new, |resource| format!(" on resource: {resource}"));
-        let tail = match denial {
-            Denial::Implicit => format!("because no {kind} policy allows the {action} action"),
-            Denial::Explicit if *kind == PolicyKind::IdentityBased => {
-                format!("with an explicit deny in an {kind} policy")
+        ApiError::denied(wire, &sentence(&self.caller_arn(), action, resource, refused))
+    }
+
+    fn faulty(&self, action: &str) -> Option<Refused> {
+        self.options.faults.iter().find_map(|fault| match fault {
+            Fault::Deny { action: pattern, policy, denial } if pattern.matches(action) => {
+                Some(Refused(*policy, *denial))
             }
-            Denial::Explicit => format!("with an explicit deny in a {kind} policy"),
-        };
-        let text = format!("User: {} is not authorized to perform: {action}{on} {tail}", self.caller_arn());
-        ApiError::denied(wire, &text)
+            _ => None,
+        })
     }
 
     /// The caller.
     pub(super) fn caller_arn(&self) -> String {
         format!("arn:aws:iam::{}:user/{}", self.world.account, self.options.user)
+    }
+
+    /// The role of a machine, as it calls other services: of a node, or of a container's task.
+    pub(super) fn machine_arn(&self, role: &str, id: &str) -> String {
+        format!("arn:aws:sts::{}:assumed-role/{role}/{id}", self.world.account)
     }
 
     /// Everything of a service in this region.
@@ -95,13 +108,17 @@ impl Api {
 
     /// A node, as policies name it.
     pub(super) fn instance_arn(&self, id: &str) -> String {
+        if let Some((task, _)) = id.strip_prefix("ecs:").and_then(|rest| rest.rsplit_once('_')) {
+            let task = task.replacen('_', "/", 1);
+            return format!("arn:aws:ecs:{}:{}:task/{task}", self.options.region, self.world.account);
+        }
         let (service, kind) =
             if id.starts_with("mi-") { ("ssm", "managed-instance") } else { ("ec2", "instance") };
         format!("arn:aws:{service}:{}:{}:{kind}/{id}", self.options.region, self.world.account)
     }
 
     /// A document; those of AWS have no account.
-    fn document_arn(&self, name: &str) -> String {
+    pub(super) fn document_arn(&self, name: &str) -> String {
         let account = if name.starts_with("AWS-") { "" } else { self.world.account.as_str() };
         format!("arn:aws:ssm:{}:{account}:document/{name}", self.options.region)
     }
@@ -110,4 +127,16 @@ impl Api {
     pub(super) fn session_arn(&self, id: &str) -> String {
         format!("arn:aws:ssm:{}:{}:session/{id}", self.options.region, self.world.account)
     }
+}
+
+fn sentence(who: &str, action: &str, resource: Option<&str>, Refused(kind, denial): &Refused) -> String {
+    let on = resource.map_or_else(String::new, |resource| format!(" on resource: {resource}"));
+    let tail = match denial {
+        Denial::Implicit => format!("because no {kind} policy allows the {action} action"),
+        Denial::Explicit if *kind == PolicyKind::IdentityBased => {
+            format!("with an explicit deny in an {kind} policy")
+        }
+        Denial::Explicit => format!("with an explicit deny in a {kind} policy"),
+    };
+    format!("User: {who} is not authorized to perform: {action}{on} {tail}")
 }

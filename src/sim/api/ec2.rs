@@ -260,7 +260,7 @@ fn matches(api: &Api, node: &Node, (code, state): (u8, &str), filter: &str, valu
 }
 
 /// The zone a machine stands in.
-fn zone(api: &Api, node: &Node) -> String {
+pub(super) fn zone(api: &Api, node: &Node) -> String {
     format!("{}{}", api.options.region, ["a", "b", "c"][node.index % 3])
 }
 

@@ -2,6 +2,9 @@
 //!
 //! All violations of a request are collected and told together, as AWS does; a member of the wrong type ends it at once.
 
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -97,6 +100,58 @@ impl<'a> Input<'a> {
             self.violate(&quoted, name, &format!("Member must have value less than or equal to {max}"));
         }
         Ok(Some(number.max(0).cast_unsigned()))
+    }
+
+    /// True or false; an absent one is false.
+    pub(crate) fn truth(&mut self, name: &str) -> Result<bool, ApiError> {
+        match self.present(name) {
+            None => Ok(false),
+            Some(Value::Bool(truth)) => Ok(*truth),
+            Some(other) => Err(wrong_type(other, "Boolean")),
+        }
+    }
+
+    /// Bytes in base64, if they are there.
+    pub(crate) fn blob(
+        &mut self,
+        name: &str,
+        (min, max): (usize, usize),
+    ) -> Result<Option<Vec<u8>>, ApiError> {
+        let bytes = match self.present(name) {
+            None => {
+                if min > 0 {
+                    self.violate("null", name, "Member must not be null");
+                }
+                return Ok(None);
+            }
+            Some(Value::String(text)) => {
+                STANDARD.decode(text).map_err(|_| ApiError::bare("SerializationException"))?
+            }
+            Some(other) => return Err(wrong_type(other, "ByteBuffer")),
+        };
+        if bytes.len() < min || bytes.len() > max {
+            let words = if bytes.len() < min {
+                format!("Member must have length greater than or equal to {min}")
+            } else {
+                format!("Member must have length less than or equal to {max}")
+            };
+            self.violate("'java.nio.HeapByteBuffer'", name, &words);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// A map of strings to strings; an absent one is empty.
+    pub(crate) fn texts_by_name(&mut self, name: &str) -> Result<BTreeMap<String, String>, ApiError> {
+        let members = match self.present(name) {
+            None => return Ok(BTreeMap::new()),
+            Some(Value::Object(members)) => members,
+            Some(other) => return Err(wrong_type(other, "Map")),
+        };
+        let text = |(name, value): (&String, &Value)| match value {
+            Value::String(text) => Ok((name.clone(), text.clone())),
+            other => Err(wrong_type(other, "String")),
+        };
+        members.iter().map(text).collect()
     }
 
     /// A list of structures, each read by `read`; an absent one is empty.

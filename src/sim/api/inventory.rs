@@ -121,7 +121,8 @@ pub(super) fn get_connection_status(
     let target = target.unwrap_or_default();
     context.api.permit(Wire::Json, "ssm:GetConnectionStatus", Some(&context.api.instance_arn(target)))?;
     let world = &context.api.world;
-    let connected = target_node(context, target).is_some_and(|node| world.connected(node, context.now));
+    let connected = context.api.container(target).is_some()
+        || target_node(context, target).is_some_and(|node| world.connected(node, context.now));
     Ok(json!({ "Target": target, "Status": if connected { "connected" } else { "notconnected" } }))
 }
 

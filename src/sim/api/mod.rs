@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─ Host, Origin ─ GET /v1/data-channel/… ──▶ [upgrade] ──▶ gateway
 //!                         ├ an agent's ──▶ [agents] ──▶ control
-//!                         └ POST / ─ operation ─ signature ─ faults ─ rights ─▶ [inventory] [session] [ec2] [sts]
+//!                         └ POST / ─ operation ─ signature ─ faults ─ rights ─▶ [inventory] [session] [document] [kms] [ec2] [sts] …
 //! ```
 //!
 //! This file is the shell: it reads the clock and the body, and waits where a fault says so. The operations below are plain functions of
@@ -11,15 +11,20 @@
 
 mod access;
 mod agents;
+mod document;
 mod ec2;
+mod ecs;
 mod error;
 mod form;
 mod input;
+mod instance_connect;
 mod inventory;
+mod kms;
 mod page;
 pub(in crate::sim) mod random;
 mod session;
 mod sigv4;
+mod start;
 mod sts;
 mod upgrade;
 mod xml;
@@ -42,6 +47,7 @@ use uuid::Uuid;
 use self::{
     error::{ApiError, Wire},
     form::Form,
+    kms::Ring,
     page::Tokens,
     session::Book,
     sigv4::{Expected, Signed},
@@ -51,7 +57,7 @@ use super::{
     fault::Fault,
     gateway::Gateway,
     options::Options,
-    world::{Node, World},
+    world::{Node, World, document::Shelf},
 };
 
 pub(crate) use sigv4::Credentials;
@@ -76,6 +82,10 @@ pub(crate) struct Api {
     /// Foreign agents, where they are taken.
     control: Option<Arc<Control>>,
     book: Mutex<Book>,
+    /// The documents, which callers may change.
+    shelf: Mutex<Shelf>,
+    /// KMS's keys.
+    ring: Arc<Ring>,
     /// How many calls each fault of the list has seen.
     calls: Mutex<Vec<u64>>,
 }
@@ -117,6 +127,7 @@ impl Api {
         control: Option<Arc<Control>>,
         started: Timestamp,
     ) -> Api {
+        let world = World::new(options.nodes, options.seed, options.heartbeat, started);
         Api {
             credentials: Credentials {
                 access_key_id: random::access_key_id(),
@@ -124,7 +135,9 @@ impl Api {
             },
             user_id: random::user_id(),
             tokens: Tokens::new(random::bytes()),
-            world: World::new(options.nodes, options.seed, options.heartbeat, started),
+            shelf: Mutex::new(Shelf::sample(started, &options.region)),
+            ring: Arc::new(Ring::new(&options.region, &world.account, &world.keys)),
+            world,
             calls: Mutex::new(vec![0; options.faults.len()]),
             book: Mutex::default(),
             options,
@@ -330,25 +343,10 @@ impl Call {
         if let Some(target) = head.headers.get(TARGET) {
             let target = target.to_str().unwrap_or_default();
             let unknown = || (Wire::Json, ApiError::unknown_operation(Wire::Json, target, ""));
-            let name = target.strip_prefix("AmazonSSM.").ok_or_else(unknown)?;
-            let operation: JsonOperation = match name {
-                "DescribeInstanceInformation" => inventory::describe_instance_information,
-                "DescribeInstanceProperties" => inventory::describe_instance_properties,
-                "GetConnectionStatus" => inventory::get_connection_status,
-                "StartSession" => session::start_session,
-                "ResumeSession" => session::resume_session,
-                "TerminateSession" => session::terminate_session,
-                "DescribeSessions" => session::describe_sessions,
-                "DeregisterManagedInstance" => agents::deregister_managed_instance,
-                _ => return Err(unknown()),
-            };
-            let action = format!("ssm:{name}");
-            return Ok(Call {
-                wire: Wire::Json,
-                action,
-                service: "ssm",
-                operation: Operation::Json(operation),
-            });
+            let (prefix, name) = target.split_once('.').ok_or_else(unknown)?;
+            let (service, operation) = json_operation(prefix, name).ok_or_else(unknown)?;
+            let action = format!("{service}:{name}");
+            return Ok(Call { wire: Wire::Json, action, service, operation: Operation::Json(operation) });
         }
         let form = Form::parse(body);
         let name = form.get("Action").unwrap_or_default().to_owned();
@@ -367,6 +365,46 @@ impl Call {
             operation: Operation::Form(operation, form),
         })
     }
+}
+
+/// The operations of the JSON services, by the two halves of `X-Amz-Target`; with each the name that its requests are signed
+/// for, which policies use as well.
+fn json_operation(prefix: &str, name: &str) -> Option<(&'static str, JsonOperation)> {
+    let service = match prefix {
+        "AmazonSSM" => "ssm",
+        "TrentService" => "kms",
+        "AWSEC2InstanceConnectService" => "ec2-instance-connect",
+        "AmazonEC2ContainerServiceV20141113" => "ecs",
+        _ => return None,
+    };
+    let operation: JsonOperation = match (service, name) {
+        ("ssm", "DescribeInstanceInformation") => inventory::describe_instance_information,
+        ("ssm", "DescribeInstanceProperties") => inventory::describe_instance_properties,
+        ("ssm", "GetConnectionStatus") => inventory::get_connection_status,
+        ("ssm", "StartSession") => session::start_session,
+        ("ssm", "ResumeSession") => session::resume_session,
+        ("ssm", "TerminateSession") => session::terminate_session,
+        ("ssm", "DescribeSessions") => session::describe_sessions,
+        ("ssm", "DeregisterManagedInstance") => agents::deregister_managed_instance,
+        ("ssm", "ListDocuments") => document::list_documents,
+        ("ssm", "DescribeDocument") => document::describe_document,
+        ("ssm", "GetDocument") => document::get_document,
+        ("ssm", "ListDocumentVersions") => document::list_document_versions,
+        ("ssm", "CreateDocument") => document::create_document,
+        ("ssm", "UpdateDocument") => document::update_document,
+        ("ssm", "UpdateDocumentDefaultVersion") => document::update_document_default_version,
+        ("ssm", "DeleteDocument") => document::delete_document,
+        ("kms", "GenerateDataKey") => kms::generate_data_key,
+        ("kms", "Decrypt") => kms::decrypt,
+        ("ec2-instance-connect", "SendSSHPublicKey") => instance_connect::send_ssh_public_key,
+        ("ecs", "ExecuteCommand") => ecs::execute_command,
+        ("ecs", "ListClusters") => ecs::list_clusters,
+        ("ecs", "DescribeClusters") => ecs::describe_clusters,
+        ("ecs", "ListTasks") => ecs::list_tasks,
+        ("ecs", "DescribeTasks") => ecs::describe_tasks,
+        _ => return None,
+    };
+    Some((service, operation))
 }
 
 fn finish(status: StatusCode, kind: &'static str, body: String, request_id: &str) -> Answer {

@@ -3,37 +3,27 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::PoisonError,
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Api, Context,
+    Api, Context, document,
     error::{ApiError, Wire},
     input::{Input, Text},
     inventory::{seconds, target_node},
     random,
+    start::{Chosen, Machine},
 };
 use crate::sim::{
     control::Task,
-    gateway::{NewForeign, NewSession, Plan, Platform, SessionState, SessionStatus},
+    gateway::{NewForeign, NewSession, SessionState, SessionStatus},
     options::StreamUrl,
-    world::{Node, PlatformKind, Tier},
+    world::Tier,
 };
 
-/// The document of a plain shell, which is also meant when none is named.
-const SHELL: &str = "SSM-SessionManagerRunShell";
-/// AWS's own session documents of other kinds.
-const OTHER_KINDS: [&str; 7] = [
-    "AWS-StartInteractiveCommand",
-    "AWS-StartNonInteractiveCommand",
-    "AWS-StartPortForwardingSession",
-    "AWS-StartPortForwardingSessionToRemoteHost",
-    "AWS-StartPortForwardingSessionToSocket",
-    "AWS-StartSSHSession",
-    "AWS-PasswordReset",
-];
 /// How many sessions may live at once; each is a process of this machine.
 const MOST_ALIVE: usize = 500;
 /// How many are remembered, the living among them.
@@ -61,6 +51,7 @@ struct Record {
     id: String,
     document: String,
     reason: Option<String>,
+    max_duration: Option<Duration>,
     cells: Cells,
 }
 
@@ -140,83 +131,65 @@ impl Api {
 pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>) -> Result<Value, ApiError> {
     let mut input = Input::new(request);
     let target = input.text("Target", Text { required: true, min: 1, max: 400, ..Text::default() })?;
-    let name = Text { pattern: Some((r"^[a-zA-Z0-9_\-.:/]{3,128}$", is_document)), ..Text::default() };
-    let document = input.text("DocumentName", name)?;
+    let document = input.text("DocumentName", Text { required: false, ..document::NAME })?;
     let reason = input.text("Reason", Text { min: 1, max: 256, ..Text::default() })?;
     let parameters = input.lists_by_name("Parameters", 65_535)?;
     input.done()?;
     let (api, target) = (context.api, target.unwrap_or_default());
-    // An ARN names a document, too.
-    let document = document.map(|name| name.rsplit_once(":document/").map_or(name, |(_, name)| name));
+    let container = api.container_machine(target);
     let node = target_node(context, target);
-    api.permit_session(target, node, document)?;
-    check_document(document, &parameters)?;
-    let connected = node.filter(|node| api.world.registration(node, context.now).is_some());
+    // An ARN names a document, too.
+    let bare = document.map(|name| name.rsplit_once(":document/").map_or(name, |(_, name)| name));
+    api.permit_session(target, node, bare)?;
+    let machine = container.or_else(|| Some(Machine::of(api, node?)));
+    let chosen = Chosen::of(context, machine.as_ref(), document, &parameters)?;
+    let registered = node.filter(|node| api.world.registration(node, context.now).is_some());
     let advanced = api.options.advanced_tier || api.options.agents || api.world.tier == Tier::Advanced;
-    if connected.is_some() && target.starts_with("mi-") && !advanced {
+    if registered.is_some() && target.starts_with("mi-") && !advanced {
         let text = "Enable advanced-instances tier to use Session Manager with your on-premises instances";
         return Err(ApiError::common("BadRequest", text));
     }
-    let Some(node) = connected.filter(|node| api.world.connected(node, context.now)) else {
+    let gone = node.is_some_and(|node| !api.world.connected(node, context.now));
+    let Some(machine) = machine.filter(|_| !gone) else {
         return Err(ApiError::modelled("TargetNotConnected", format!("{target} is not connected.")));
     };
+    let id = random::session_id(&api.options.user);
+    // An agent that is not ours fills in its document itself.
+    let task = node.is_some_and(|node| node.told.is_some()).then(|| chosen.task(api, &id));
+    open(context, chosen.session(api, &machine, &id), task, &chosen.name, reason)
+}
+
+/// Starts a session, by a task for a foreign agent where there is one, and writes it down; the answer is StartSession's.
+pub(super) fn open(
+    context: &Context<'_>,
+    session: NewSession,
+    task: Option<Task>,
+    document: &str,
+    reason: Option<&str>,
+) -> Result<Value, ApiError> {
+    let api = context.api;
+    make_room(api)?;
     let record = Record {
         number: 0,
-        id: random::session_id(&api.options.user),
-        document: document.unwrap_or(SHELL).to_owned(),
+        id: session.id.clone(),
+        document: document.to_owned(),
         reason: reason.map(str::to_owned),
+        max_duration: session.max_duration,
         cells: Cells::new(random::cell()),
     };
-    make_room(api)?;
-    let token = match &api.control {
-        Some(control) if node.told.is_some() => {
-            let id = record.id.clone();
-            let new = NewForeign { id, target: target.to_owned(), idle_timeout: None, max_duration: None };
+    let token = match (&api.control, task) {
+        (Some(control), Some(task)) => {
+            let NewSession { id, target, idle_timeout, max_duration, .. } = session;
+            let new = NewForeign { id, target: target.clone(), idle_timeout, max_duration };
             let token = api.gateway.start_foreign(new);
-            control.start(target, task(api, &record));
+            control.start(&target, task);
             token
         }
-        _ => api.gateway.start(new_session(&record.id, node)),
+        _ => api.gateway.start(session),
     };
     let ticket = api.ticket(&record.id, &token, &record.cells.first);
     api.book().add(record);
     Ok(ticket)
-}
-
-/// What a foreign agent is told of a session.
-fn task(api: &Api, record: &Record) -> Task {
-    Task {
-        session_id: record.id.clone(),
-        document: record.document.clone(),
-        content: json!({
-            "schemaVersion": "1.0",
-            "description": "",
-            "sessionType": "Standard_Stream",
-            "inputs": {},
-        }),
-        parameters: Map::new(),
-        run_as: None,
-        owner: api.caller_arn(),
-    }
-}
-
-fn new_session(id: &str, node: &Node) -> NewSession {
-    NewSession {
-        id: id.to_owned(),
-        target: node.managed_id().to_owned(),
-        name: node.name.to_string(),
-        platform: match node.platform.kind {
-            PlatformKind::Linux => Platform::Linux,
-            PlatformKind::Windows => Platform::Windows,
-            PlatformKind::MacOS => Platform::MacOs,
-        },
-        agent_version: node.agent.as_ref().map(|agent| agent.version.to_string()).unwrap_or_default(),
-        shell: None,
-        plan: Plan::shell(),
-        kms: None,
-        idle_timeout: None,
-        max_duration: None,
-    }
 }
 
 /// Forgets the oldest ended sessions; refuses a new one where too many live.
@@ -232,35 +205,6 @@ fn make_room(api: &Api) -> Result<(), ApiError> {
         book.forget(|record| record.number <= newest && over(record));
     }
     Ok(())
-}
-
-fn is_document(name: &str) -> bool {
-    (3..=128).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte))
-}
-
-fn check_document(document: Option<&str>, parameters: &[(&str, Vec<&str>)]) -> Result<(), ApiError> {
-    match document {
-        None | Some(SHELL) => {}
-        Some(other) if OTHER_KINDS.contains(&other) => {
-            let text = format!(
-                "Document with name {other} is not supported here: this simulated region opens shells only."
-            );
-            return Err(ApiError::modelled("InvalidDocument", text));
-        }
-        Some(unknown) => {
-            let text = format!("Document with name {unknown} does not exist.");
-            return Err(ApiError::modelled("InvalidDocument", text));
-        }
-    }
-    match parameters.first() {
-        None => Ok(()),
-        Some((name, _)) => {
-            let text =
-                format!("Parameter \"{name}\" is not defined in document {}.", document.unwrap_or(SHELL));
-            Err(ApiError::modelled("InvalidParameters", text))
-        }
-    }
 }
 
 /// ResumeSession: a new token and a new cell.
@@ -390,6 +334,9 @@ fn show(record: &Record, status: &SessionStatus, owner: &str) -> Value {
     }
     if status.state == SessionState::Failed && !status.output.is_empty() {
         put("Details", json!(status.output.chars().take(1024).collect::<String>()));
+    }
+    if let Some(most) = record.max_duration {
+        put("MaxSessionDuration", json!(most.as_secs().div_ceil(60).clamp(1, 1440).to_string()));
     }
     put("OutputUrl", json!({}));
     put("AccessType", json!("Standard"));

@@ -175,6 +175,7 @@ impl Guest {
             metadata: Metadata::Disabled,
             hybrid: Some(hybrid),
             tags: Vec::new(),
+            preferences: None,
             told: Some(Told {
                 last_ping: *last_ping,
                 connected,

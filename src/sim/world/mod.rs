@@ -1,9 +1,10 @@
 //! The region's world: its nodes, and what AWS would know about them at a given time.
 //!
-//! Nothing here is a stored verdict. A node is registered because its agent runs, has credentials that Systems Manager takes
+//! [`document`] holds what sessions are made from. Nothing here is a stored verdict. A node is registered because its agent runs, has credentials that Systems Manager takes
 //! and reaches it; it is online because its last heartbeat is young; a session can be opened because the same holds for
 //! `ssmmessages`. Pure: time comes in as an argument.
 
+pub(crate) mod document;
 mod node;
 mod sample;
 mod synthetic;
@@ -14,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use node::PlatformKind;
 pub(crate) use node::{Agent, Hybrid, MachineState, Metadata, Network, Node, Platform, Told};
-pub(crate) use sample::{Condition, Tier};
+pub(crate) use sample::{Cluster, Condition, Container, Key, KeyState, Task, Tier};
 
 /// The oldest agent that default host management registers (diagnosis 2.5).
 const DEFAULT_HOST_MANAGEMENT_FLOOR: &str = "3.2.582.0";
@@ -29,6 +30,10 @@ pub(crate) struct World {
     pub(crate) tier: Tier,
     pub(crate) latest_agent: String,
     pub(crate) conditions: Vec<Condition>,
+    /// Keys of KMS.
+    pub(crate) keys: Vec<Key>,
+    /// Clusters of ECS.
+    pub(crate) clusters: Vec<Cluster>,
     nodes: Vec<Node>,
     by_id: HashMap<String, usize>,
     default_host_management: bool,
@@ -76,6 +81,8 @@ impl World {
             tier: sample.activation_tier,
             latest_agent: sample.latest_agent,
             conditions: sample.condition,
+            keys: sample.key,
+            clusters: sample.cluster,
             nodes,
             by_id,
             default_host_management: sample.default_host_management,

@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) metadata: Metadata,
     pub(crate) hybrid: Option<Hybrid>,
     pub(crate) tags: Vec<(Text, Text)>,
+    /// The document that stands for the region's preferences on this node, so that one region can show several.
+    pub(crate) preferences: Option<Text>,
     /// Of foreign agents: what was heard of them, instead of what would be.
     pub(crate) told: Option<Told>,
 }

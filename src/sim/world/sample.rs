@@ -24,6 +24,8 @@ pub(super) struct Sample {
     #[serde(deserialize_with = "shared")]
     pub(super) network: BTreeMap<String, Arc<Network>>,
     pub(super) condition: Vec<Condition>,
+    pub(super) key: Vec<Key>,
+    pub(super) cluster: Vec<Cluster>,
     node: Vec<Entry>,
 }
 
@@ -42,8 +44,75 @@ pub(crate) struct Condition {
     pub(crate) tag: Tag,
     /// The action that is not allowed.
     pub(crate) deny: Option<String>,
-    /// The document that must be asked for by name.
-    pub(crate) needs_document: Option<String>,
+    /// The documents that may be used, each by its name alone, as AWS checks it under `ssm:SessionDocumentAccessCheck`.
+    /// Where none is named, the first is the one that is missed. None at all: no check.
+    #[serde(default)]
+    pub(crate) documents: Vec<String>,
+}
+
+/// A symmetric key of KMS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Key {
+    /// A UUID.
+    pub(crate) id: String,
+    /// Without `alias/`.
+    pub(crate) alias: String,
+    #[serde(default)]
+    pub(crate) state: KeyState,
+    /// What the caller may not do with it: `kms:GenerateDataKey`.
+    #[serde(default)]
+    pub(crate) caller_lacks: Vec<String>,
+    /// What the roles of the nodes may not do with it.
+    #[serde(default)]
+    pub(crate) nodes_lack: Vec<String>,
+}
+
+/// What KMS says of a key's life.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyState {
+    #[default]
+    Enabled,
+    Disabled,
+    PendingDeletion,
+}
+
+/// A cluster of ECS and its tasks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) task: Vec<Task>,
+}
+
+/// A running task.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) family: String,
+    /// Whether it was started with execute-command enabled.
+    pub(crate) exec: bool,
+    pub(crate) container: Vec<Container>,
+}
+
+/// A container of a task.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    /// What comes behind the task's id in its runtime id.
+    pub(crate) suffix: String,
+}
+
+impl Task {
+    /// The runtime id of one of its containers, as Fargate makes them.
+    pub(crate) fn runtime_id(&self, container: &Container) -> String {
+        format!("{}-{}", self.id, container.suffix)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -80,6 +149,7 @@ struct Entry {
     #[serde(default)]
     metadata: Metadata,
     hybrid: Option<Hybrid>,
+    preferences: Option<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
@@ -160,6 +230,7 @@ impl Sample {
             hybrid: entry.hybrid.clone(),
             tags: entry.tags.iter().map(|(k, v)| (k.clone().into(), v.clone().into())).collect(),
             told: None,
+            preferences: entry.preferences.clone().map(Cow::Owned),
         }
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, star
             (Cow::Borrowed("team"), Cow::Borrowed(draw.of(&TEAMS))),
         ],
         told: None,
+        preferences: None,
     }
 }
 

@@ -75,6 +75,24 @@ impl Caller {
             .await
     }
 
+    pub(super) async fn kms(&self, operation: &str, body: Value) -> Reply {
+        self.json("TrentService", "kms", operation, body).await
+    }
+
+    pub(super) async fn ecs(&self, operation: &str, body: Value) -> Reply {
+        self.json("AmazonEC2ContainerServiceV20141113", "ecs", operation, body).await
+    }
+
+    pub(super) async fn instance_connect(&self, operation: &str, body: Value) -> Reply {
+        self.json("AWSEC2InstanceConnectService", "ec2-instance-connect", operation, body).await
+    }
+
+    async fn json(&self, prefix: &str, service: &str, operation: &str, body: Value) -> Reply {
+        let target = format!("{prefix}.{operation}");
+        let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
+        self.post(service, &headers, &body.to_string()).await
+    }
+
     pub(super) async fn ec2(&self, form: &str) -> Reply {
         self.post("ec2", &[], &format!("{form}&Version=2016-11-15")).await
     }

@@ -216,7 +216,7 @@ async fn unknown_operations_are_unknown() {
     let caller = Caller::of(Options::default()).await;
     let reply = caller.ssm("DescribeMoon", json!({})).await;
     assert_eq!((reply.status, reply.body.as_str()), (400, r#"{"__type":"UnknownOperationException"}"#));
-    let kms = caller.post("kms", &[("x-amz-target", "TrentService.Decrypt")], "{}").await;
+    let kms = caller.post("kms", &[("x-amz-target", "TrentService.Encrypt")], "{}").await;
     assert_eq!(kms.error(), "400 UnknownOperationException: ");
     assert_eq!(
         caller.ec2("Action=RunInstances").await.error(),

@@ -9,7 +9,7 @@ use tokio::{
 use super::call::{Caller, Reply, read_reply};
 use crate::sim::{Options, options::Plus};
 
-async fn id_of(caller: &Caller, name: &str) -> String {
+pub(super) async fn id_of(caller: &Caller, name: &str) -> String {
     let reply = caller
         .ec2(&format!("Action=DescribeInstances&Filter.1.Name=tag%3AName&Filter.1.Value.1={name}"))
         .await;
@@ -180,9 +180,31 @@ async fn each_refusal_of_a_start_has_its_own_words() {
             "400 InvalidDocument: Document with name MyShell does not exist.".to_owned(),
         ),
         (
-            json!({"Target": web, "DocumentName": "AWS-StartSSHSession"}),
-            "400 InvalidDocument: Document with name AWS-StartSSHSession is not supported here: this simulated region opens shells only."
+            json!({"Target": web, "DocumentName": "AWS-RunShellScript"}),
+            "400 InvalidDocument: Document type: 'Command' is not supported. Only type: 'Session' is supported for Session Manager."
                 .to_owned(),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "AWS-StartSSHSession", "Parameters": {"portNumber": ["0"]}}),
+            "400 InvalidParameters: Parameter \"portNumber\" has value \"0\" not matching \"^([1-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|\
+             65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$\"."
+                .to_owned(),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "AWS-StartSSHSession", "Parameters": {"port": ["22"]}}),
+            "400 InvalidParameters: Parameter \"port\" is not defined in document AWS-StartSSHSession.".to_owned(),
+        ),
+        (
+            json!({"Target": web, "Parameters": {"portNumber": ["22"]}}),
+            "400 InvalidParameters: document SSM-SessionManagerRunShell does not support parameters.".to_owned(),
+        ),
+        (
+            json!({"Target": web, "DocumentName": "AWS-StartInteractiveCommand"}),
+            "400 InvalidParameters: Parameter \"command\" requires argument value.".to_owned(),
+        ),
+        (
+            json!({"Target": checked, "DocumentName": "AWS-StartInteractiveCommand"}),
+            format!("400 AccessDeniedException: {user} arn:aws:ssm:eu-west-1::document/AWS-StartInteractiveCommand {tail}"),
         ),
         (
             json!({"Target": web, "DocumentName": "a b"}),
