@@ -7,9 +7,14 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Binding, Chord, Config, Key, Position, Problem, nearest};
+use super::{Binding, Chord, Config, Key, Position, Problem, Route, SavedForward, nearest};
 
-const KEYS: [&str; 3] = ["refresh", "leader", "keys"];
+const KEYS: [&str; 6] = ["refresh", "leader", "keys", "forwards", "ssh", "exec"];
+const FORWARD_KEYS: [&str; 3] = ["target", "ports", "lanes"];
+const SSH_KEYS: [&str; 2] = ["user", "push-key"];
+const EXEC_KEYS: [&str; 1] = ["document"];
+/// Sessions that one forward may hold.
+const MOST_LANES: usize = 16;
 /// Below this a big account would be asked faster than it can answer.
 const FASTEST_REFRESH: u64 = 5;
 
@@ -39,19 +44,119 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
             "refresh" => config.refresh = refresh(&source, value)?,
             "leader" => config.leader = leader(&source, value)?,
             "keys" => keys(&source, value, &mut config)?,
-            unknown => return Err(source.problem(name, unknown_key(unknown))),
+            "forwards" => {
+                for (name, value) in table(&source, "forwards", value)? {
+                    config.forwards.insert(name.get_ref().to_string(), forward(&source, name, value)?);
+                }
+            }
+            "ssh" => {
+                for (name, value) in table(&source, "ssh", value)? {
+                    match name.get_ref().as_ref() {
+                        "user" => config.ssh.user = Some(text_of(&source, "user", value)?),
+                        "push-key" => config.ssh.push_key = flag(&source, "push-key", value)?,
+                        unknown => return Err(source.problem(name, unknown_key(unknown, &SSH_KEYS))),
+                    }
+                }
+            }
+            "exec" => {
+                for (name, value) in table(&source, "exec", value)? {
+                    match name.get_ref().as_ref() {
+                        "document" => config.exec_document = Some(text_of(&source, "document", value)?),
+                        unknown => return Err(source.problem(name, unknown_key(unknown, &EXEC_KEYS))),
+                    }
+                }
+            }
+            unknown => return Err(source.problem(name, unknown_key(unknown, &KEYS))),
         }
     }
     Ok(config)
 }
 
-fn unknown_key(word: &str) -> String {
-    match nearest(word, KEYS) {
+fn unknown_key(word: &str, keys: &[&str]) -> String {
+    match nearest(word, keys.iter().copied()) {
         Some(name) => format!("`{word}` is no key of ours; did you mean `{name}`?"),
         None => {
-            format!("`{word}` is no key of ours; there are {}", KEYS.map(|key| format!("`{key}`")).join(", "))
+            let keys: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+            format!("`{word}` is no key of ours; there are {}", keys.join(", "))
         }
     }
+}
+
+fn table<'a, 'b>(
+    source: &Source,
+    name: &str,
+    value: &'b Spanned<DeValue<'a>>,
+) -> Result<&'b DeTable<'a>, Problem> {
+    match value.get_ref() {
+        DeValue::Table(table) => Ok(table),
+        _ => Err(source.problem(value, format!("`{name}` is a table: `[{name}]`, then lines below it"))),
+    }
+}
+
+fn text_of(source: &Source, name: &str, value: &Spanned<DeValue>) -> Result<String, Problem> {
+    match value.get_ref() {
+        DeValue::String(text) if !text.trim().is_empty() => Ok(text.to_string()),
+        DeValue::String(_) => Err(source.problem(value, format!("`{name}` is empty"))),
+        _ => Err(source.problem(value, format!("`{name}` is a text"))),
+    }
+}
+
+fn flag(source: &Source, name: &str, value: &Spanned<DeValue>) -> Result<bool, Problem> {
+    match value.get_ref() {
+        DeValue::Boolean(flag) => Ok(*flag),
+        _ => Err(source.problem(value, format!("`{name}` is `true` or `false`"))),
+    }
+}
+
+fn number(value: &Spanned<DeValue>) -> Option<usize> {
+    match value.get_ref() {
+        DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    }
+}
+
+fn forward(
+    source: &Source,
+    name: &Spanned<Cow<str>>,
+    value: &Spanned<DeValue>,
+) -> Result<SavedForward, Problem> {
+    let (mut target, mut routes, mut lanes) = (None, Vec::new(), 1);
+    for (key, value) in table(source, &format!("forwards.{}", name.get_ref()), value)? {
+        match key.get_ref().as_ref() {
+            "target" => target = Some(text_of(source, "target", value)?),
+            "ports" => match value.get_ref() {
+                DeValue::Array(list) => {
+                    routes = list.iter().map(|one| route(source, one)).collect::<Result<_, _>>()?;
+                }
+                _ => routes = vec![route(source, value)?],
+            },
+            "lanes" => {
+                let wrong = || source.problem(value, format!("`lanes` is a number from 1 to {MOST_LANES}"));
+                lanes = number(value).filter(|lanes| (1..=MOST_LANES).contains(lanes)).ok_or_else(wrong)?;
+            }
+            unknown => return Err(source.problem(key, unknown_key(unknown, &FORWARD_KEYS))),
+        }
+    }
+    if routes.is_empty() {
+        routes.push(Route::usual());
+    }
+    match target {
+        Some(target) => Ok(SavedForward { target, routes, lanes }),
+        None => Err(source.problem(name, format!("`{}` has no `target`", name.get_ref()))),
+    }
+}
+
+fn route(source: &Source, value: &Spanned<DeValue>) -> Result<Route, Problem> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        _ => {
+            return Err(
+                source.problem(value, "a forward is written \"8080:80\" or \"5432:db.internal:5432\"")
+            );
+        }
+    };
+    text.parse().map_err(|what: String| source.problem(value, what))
 }
 
 fn refresh(source: &Source, value: &Spanned<DeValue>) -> Result<Option<Duration>, Problem> {

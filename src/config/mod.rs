@@ -5,6 +5,15 @@
 //! leader  = "ctrl-]"           # the key that is ours inside a session
 //! [keys]                       # action = key, or a list of keys; which actions there are is the keymap's matter
 //! refresh = ["r", "ctrl-r"]
+//! [forwards.db]                # `ssmtui forward db`
+//! target = "web-1"
+//! ports  = ["5432:db.internal:5432"]
+//! lanes  = 2
+//! [ssh]
+//! user     = "alice"           # whom `ssmtui ssh` logs in where the command line says nothing
+//! push-key = true              # as --push-key
+//! [exec]
+//! document = "Exec"            # a session document with separateOutputStream, for `ssmtui exec`
 //! ```
 //!
 //! The file is `config.toml` in the platform's config folder for `ssmtui`, or what `SSMTUI_CONFIG` names. Knows
@@ -12,6 +21,7 @@
 
 mod chord;
 mod file;
+mod route;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +31,7 @@ use std::{
 };
 
 pub use chord::{Chord, Key};
+pub use route::{DEFAULT_PORT, Near, Route};
 
 /// The variable that names another config file.
 pub const PATH_VARIABLE: &str = "SSMTUI_CONFIG";
@@ -34,6 +45,12 @@ pub struct Config {
     pub leader: Chord,
     /// Keys by the name of an action, as the `[keys]` table has them.
     pub keys: BTreeMap<String, Binding>,
+    /// Forwards by name.
+    pub forwards: BTreeMap<String, SavedForward>,
+    /// For `ssmtui ssh`.
+    pub ssh: Ssh,
+    /// The session document that `ssmtui exec` uses.
+    pub exec_document: Option<String>,
     /// The file this came from, if there was one.
     pub path: Option<PathBuf>,
 }
@@ -47,12 +64,35 @@ pub struct Binding {
     pub position: Position,
 }
 
+/// A forward that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedForward {
+    /// TARGET, as on the command line.
+    pub target: String,
+    /// From where to where; at least one.
+    pub routes: Vec<Route>,
+    /// Sessions for each, at least one.
+    pub lanes: usize,
+}
+
+/// The `[ssh]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ssh {
+    /// Whom to log in.
+    pub user: Option<String>,
+    /// Make a temporary key each time.
+    pub push_key: bool,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             refresh: Some(Duration::from_secs(30)),
             leader: Chord::control(']'),
             keys: BTreeMap::new(),
+            forwards: BTreeMap::new(),
+            ssh: Ssh::default(),
+            exec_document: None,
             path: None,
         }
     }
@@ -213,7 +253,7 @@ mod tests {
         );
         assert_eq!(
             wrong("colour = 3"),
-            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `keys`"
+            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `keys`, `forwards`, `ssh`, `exec`"
         );
     }
 
@@ -248,6 +288,39 @@ mod tests {
             wrong("[keys]\nquit = [\"q\", \"entr\"]"),
             "line 2, column 14: `entr` is no key; did you mean `enter`?"
         );
+    }
+
+    #[test]
+    fn forwards_ssh_and_exec_are_taken_over() {
+        let config = Config::parse(
+            "[forwards.db]\ntarget = \"web-1\"\nports = [\"5432:db.internal:5432\", 80]\nlanes = 2\n\
+             [forwards.web]\ntarget = \"tag:role=web\"\n[ssh]\nuser = \"alice\"\npush-key = true\n[exec]\ndocument = \"Exec\"\n",
+        )
+        .unwrap();
+        let db = &config.forwards["db"];
+        assert_eq!((db.target.as_str(), db.lanes), ("web-1", 2));
+        assert_eq!(db.routes, ["5432:db.internal:5432".parse().unwrap(), Route::to(80)]);
+        assert_eq!(config.forwards["web"].routes, [Route::usual()]);
+        assert_eq!(config.ssh, Ssh { user: Some("alice".into()), push_key: true });
+        assert_eq!(config.exec_document.as_deref(), Some("Exec"));
+    }
+
+    #[test]
+    fn a_wrong_forward_says_where() {
+        assert_eq!(wrong("[forwards.db]\nports = [1]"), "line 1, column 11: `db` has no `target`");
+        assert_eq!(
+            wrong("[forwards.db]\ntarget = \"x\"\nlanes = 0"),
+            "line 3, column 9: `lanes` is a number from 1 to 16"
+        );
+        assert_eq!(
+            wrong("[forwards.db]\ntaget = \"x\""),
+            "line 2, column 1: `taget` is no key of ours; did you mean `target`?"
+        );
+        assert!(
+            wrong("[forwards.db]\ntarget = \"x\"\nports = [\"1:x\"]").starts_with("line 3, column 10: `1:x`")
+        );
+        assert_eq!(wrong("[ssh]\nuser = 3"), "line 2, column 8: `user` is a text");
+        assert_eq!(wrong("ssh = 3"), "line 1, column 7: `ssh` is a table: `[ssh]`, then lines below it");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | `reach` | why can't I start a session here: evidence in, verdict out |
 //! | `query` | the language of the search box |
 //! | `target` | TARGET of the command line: one instance or none |
+//! | `login` | whom SSH logs in where nobody said |
 //! | `search` | fuzzy matching, ranking, the worker that runs it |
 //! | `order` | columns and the order by them |
 //! | `phrase` | counts, ages and moments in words |
@@ -22,6 +23,7 @@ pub mod feature;
 mod id;
 pub mod instance;
 pub mod inventory;
+pub mod login;
 pub mod order;
 pub mod phrase;
 pub mod query;
