@@ -72,6 +72,17 @@ pub enum Connector {
 }
 
 impl Connector {
+    /// The same in another region; a simulated one stays where it is.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        match self {
+            Self::Environment(scope) => {
+                Self::Environment(Scope { region: Some(region.to_owned()), ..scope.clone() })
+            }
+            Self::Simulated(_) => self.clone(),
+        }
+    }
+
     /// Reads the environment and the AWS files, calls nothing but, without a region, the instance metadata service.
     /// Quick, but not free: never on the path to the first frame.
     ///

@@ -187,6 +187,30 @@ impl Client {
         }
     }
 
+    /// What SSM says of one node by its id; one call, however big the fleet.
+    ///
+    /// # Errors
+    /// The list is denied, or the call fails.
+    pub async fn agent(&self, id: &InstanceId) -> Result<Option<AgentRecord>, Error> {
+        if let Some(denied) = self.0.denials.remembered(INFORMATION) {
+            return Err(denied);
+        }
+        let task = Task { verb: format!("look up {id}"), action: INFORMATION, target: Some(id.as_str()) };
+        let filter = ssm::InstanceInformationStringFilter::builder().key("InstanceIds").values(id.as_str());
+        let filter = match filter.build() {
+            Ok(filter) => filter,
+            Err(error) => return Err(super::error::made(Kind::Invalid, task.verb, error.to_string(), "")),
+        };
+        match self.0.ssm.describe_instance_information().filters(filter).send().await {
+            Ok(page) => Ok(page.instance_information_list.unwrap_or_default().into_iter().find_map(agent)),
+            Err(error) => {
+                let error = self.failed(&task, &error).await;
+                self.0.denials.remember(INFORMATION, &error);
+                Err(error)
+            }
+        }
+    }
+
     /// Asks whether the node's channel is open (GetConnectionStatus): the one truth about "ready".
     pub async fn connection(&self, id: &InstanceId) -> Fact<Connection> {
         let task = Task {

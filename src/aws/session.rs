@@ -8,6 +8,7 @@ use super::{Client, Error, Kind, dial::Dial, error::Task, sign};
 use crate::fleet::document;
 use crate::session::{
     BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token,
+    kinds::Opener,
 };
 
 /// Pauses before a throttled StartSession is sent again: AWS refused it, so it made no session.
@@ -167,8 +168,14 @@ impl SessionOpener {
     ///
     /// # Errors
     /// As [`Client::start`].
-    pub async fn start(&self) -> Result<(Ticket, String), Error> {
+    pub async fn ticket(&self) -> Result<(Ticket, String), Error> {
         Ok((self.client.start(&self.request).await?, self.request.target.clone()))
+    }
+}
+
+impl Opener for SessionOpener {
+    fn start(&self) -> BoxFuture<'_, Result<(Ticket, String), ServiceError>> {
+        Box::pin(async { Ok(self.ticket().await?) })
     }
 }
 

@@ -1,8 +1,10 @@
 //! Every flag, declared once; help, parsing and completions come from here.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Route;
 
 /// AWS Session Manager in the terminal
 ///
@@ -41,7 +43,8 @@ Try it without an AWS account:
   ssmtui --demo
 
 Settings: config.toml in the platform's config folder for ssmtui, or the file that SSMTUI_CONFIG names.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (ls) the list is not complete; 128 + N ended by signal N.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 (ls) the list is not complete; 128 + N ended by signal N; exec and ssh
+end with the code of what they ran.";
 
 /// What to do instead of the app.
 #[derive(Debug, Clone, Subcommand)]
@@ -50,6 +53,18 @@ pub enum Command {
     Ls(Ls),
     /// Open a shell on one instance in this terminal
     Connect(Connect),
+    /// Forward ports of this machine to an instance, or through it to other hosts
+    Forward(Forward),
+    /// Run one command on an instance, with its output and exit code
+    Exec(Exec),
+    /// Open a session by a document, its parameters checked before the start
+    Run(Run),
+    /// Run ssh to an instance, without an open port there
+    Ssh(Ssh),
+    /// Carry one connection of ssh, as its ProxyCommand
+    SshProxy(SshProxy),
+    /// Print what makes ssh, scp, sftp and rsync go over Session Manager
+    SshConfig(SshConfig),
     /// Run a simulated region for any AWS client
     #[cfg(feature = "sim")]
     Sim(Sim),
@@ -85,6 +100,140 @@ pub struct Connect {
     /// A reason, kept by AWS in the session's history
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// `ssmtui forward`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui forward web-1 8080:80                 port 80 of web-1 on port 8080 here\n\
+    ssmtui forward web-1 5432                    the same port on both ends\n\
+    ssmtui forward web-1 :5432                   a free port here\n\
+    ssmtui forward web-1 5432:db.internal:5432   what web-1 calls db.internal\n\
+    ssmtui forward web-1 0.0.0.0:8080:80         for other machines, too\n\
+    ssmtui forward web-1 unix:/tmp/db:5432       a Unix socket here\n\
+    ssmtui forward db                            [forwards.db] of the config file\n\n\
+    Each address is a line on standard output once it listens. IPv6 stands in brackets. Without a port: from a free one to port 80.")]
+pub struct Forward {
+    /// Instance id, name, private IP, DNS name, tag:KEY=VALUE, or the name of a forward in the config file
+    pub target: String,
+    /// From where to where; may be given more than once
+    #[arg(value_name = "[[BIND:]LOCAL:][HOST:]REMOTE")]
+    pub routes: Vec<Route>,
+    /// Carry the connections of each forward over so many sessions, chosen by load
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub lanes: Option<u8>,
+    /// Say what listens as JSON, one line each; its form is stable
+    #[arg(long)]
+    pub json: bool,
+    /// A reason, kept by AWS in the sessions' history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// `ssmtui exec`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui exec web-1 -- uptime\n\
+    ssmtui exec web-1 -- 'ls /var/log | wc -l'\n\n\
+    One word behind -- is a line for the shell there, several are a program and its arguments. ^C goes to the command; a second one \
+    leaves. Standard input is not passed on. With Amazon's own document the output comes when the command has ended; a document \
+    with separateOutputStream brings it while it runs (--print-document, then [exec] document in the config file).\n\
+    Exit codes: the command's own; 1 where it is not known or nothing was run.")]
+pub struct Exec {
+    /// Instance id, name, private IP, DNS name, or tag:KEY=VALUE
+    #[arg(required_unless_present = "print_document")]
+    pub target: Option<String>,
+    /// The session document to use
+    #[arg(long, value_name = "NAME")]
+    pub document: Option<String>,
+    /// Print a document that brings streams and exit code apart, for `aws ssm create-document`
+    #[arg(long)]
+    pub print_document: bool,
+    /// A reason, kept by AWS in the session's history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The command
+    #[arg(last = true, value_name = "CMD", required_unless_present = "print_document")]
+    pub command: Vec<String>,
+}
+
+/// `ssmtui run`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui run --list\n\
+    ssmtui run --describe AWS-StartInteractiveCommand\n\
+    ssmtui run AWS-StartInteractiveCommand web-1 command='top -d 1'")]
+pub struct Run {
+    /// Name or ARN of a session document; with --list a part of the names
+    #[arg(required_unless_present = "list")]
+    pub document: Option<String>,
+    /// Instance id, name, private IP, DNS name, or tag:KEY=VALUE
+    #[arg(required_unless_present_any = ["list", "describe"])]
+    pub target: Option<String>,
+    /// Its parameters; lists have commas
+    #[arg(value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// List the session documents that you may use
+    #[arg(long, conflicts_with = "describe")]
+    pub list: bool,
+    /// Tell what a document takes
+    #[arg(long)]
+    pub describe: bool,
+    /// --list and --describe as JSON; its form is stable
+    #[arg(long)]
+    pub json: bool,
+    /// A reason, kept by AWS in the session's history
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// `ssmtui ssh`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui ssh web-1\n\
+    ssmtui ssh --push-key web-1 uptime\n\
+    ssmtui ssh web-1 -L 8080:localhost:80 -N\n\n\
+    Our own flags stand before TARGET. Host keys are kept by instance id; exit codes are ssh's own.")]
+pub struct Ssh {
+    /// Instance id, name, private IP, DNS name, or tag:KEY=VALUE; USER@ may stand before it
+    #[arg(value_name = "[USER@]TARGET")]
+    pub target: String,
+    /// Whom to log in; without it [ssh] user of the config file, else the usual user of the platform's images
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Make a key for this connection alone and put it on the instance by EC2 Instance Connect
+    #[arg(long)]
+    pub push_key: bool,
+    /// For ssh: its options, the command
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub arguments: Vec<OsString>,
+}
+
+/// `ssmtui ssh-proxy`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "In ~/.ssh/config (`ssmtui ssh-config` prints it):\n  \
+    Host i-* mi-*\n    ProxyCommand ssmtui ssh-proxy %h %p")]
+pub struct SshProxy {
+    /// Instance id, name, private IP, DNS name, or tag:KEY=VALUE; NAME--REGION for another region
+    pub host: String,
+    /// The port there
+    #[arg(default_value_t = 22, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+}
+
+/// `ssmtui ssh-config`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui ssh-config >> ~/.ssh/config\n\
+    ssmtui --profile prod ssh-config 'web-*' 'db-*'\n\
+    ssmtui ssh-config --names > ~/.ssh/session-manager     then: Include session-manager")]
+pub struct SshConfig {
+    /// Host patterns whose names are looked up at each connection
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
+    /// A block for each named instance, with its id and the usual user of its platform
+    #[arg(long)]
+    pub names: bool,
 }
 
 /// `ssmtui sim`
@@ -167,6 +316,54 @@ mod tests {
     #[test]
     fn the_demo_has_no_profile() {
         assert!(Args::try_parse_from(["ssmtui", "--demo", "--profile", "x"]).is_err());
+    }
+
+    #[test]
+    fn exec_takes_the_command_behind_two_dashes_and_ssh_all_that_follows_the_target() {
+        let args = Args::try_parse_from(["ssmtui", "exec", "web-1", "--", "ls", "-l", "--json"]).unwrap();
+        let Some(Command::Exec(exec)) = args.command else { panic!("exec") };
+        assert_eq!(
+            (exec.target.as_deref(), exec.command.join(" ").as_str()),
+            (Some("web-1"), "ls -l --json")
+        );
+        assert!(Args::try_parse_from(["ssmtui", "exec", "web-1"]).is_err(), "nothing to run");
+        assert!(Args::try_parse_from(["ssmtui", "exec", "--print-document"]).is_ok());
+        for line in [
+            vec!["ssmtui", "ssh", "--push-key", "web-1", "-v", "ls", "-l"],
+            vec!["ssmtui", "ssh", "--push-key", "web-1", "--", "-v", "ls", "-l"],
+        ] {
+            let args = Args::try_parse_from(line).unwrap();
+            let Some(Command::Ssh(ssh)) = args.command else { panic!("ssh") };
+            assert!(ssh.push_key);
+            assert_eq!(ssh.arguments, ["-v", "ls", "-l"]);
+        }
+    }
+
+    #[test]
+    fn forwards_are_read_and_refused_here() {
+        let args =
+            Args::try_parse_from(["ssmtui", "forward", "web-1", "8080:80", "5432:db:5432", "--lanes", "4"]);
+        let Some(Command::Forward(forward)) = args.unwrap().command else { panic!("forward") };
+        assert_eq!((forward.routes.len(), forward.lanes), (2, Some(4)));
+        let wrong = Args::try_parse_from(["ssmtui", "forward", "web-1", "80:x"]).unwrap_err().to_string();
+        assert!(wrong.contains("`x` is no port"), "{wrong}");
+        assert!(Args::try_parse_from(["ssmtui", "forward", "web-1", "--lanes", "0"]).is_err());
+    }
+
+    #[test]
+    fn run_needs_a_target_unless_it_only_tells() {
+        for line in [
+            vec!["run", "--list"],
+            vec!["run", "--list", "Start"],
+            vec!["run", "--describe", "D"],
+            vec!["run", "D", "web", "a=b"],
+        ] {
+            assert!(
+                Args::try_parse_from(std::iter::once("ssmtui").chain(line.iter().copied())).is_ok(),
+                "{line:?}"
+            );
+        }
+        assert!(Args::try_parse_from(["ssmtui", "run", "D"]).is_err());
     }
 
     #[cfg(feature = "sim")]

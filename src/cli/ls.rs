@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Failure, args::Ls, inventory, print};
+use super::{Failure, args::Ls, clean, inventory, print};
 use crate::{
     aws::{Client, Connector},
     fleet::{self, Completeness, Fleet, Instance, phrase, search},
@@ -124,11 +124,6 @@ fn cells(instance: &Instance, now: Timestamp) -> [String; HEADINGS.len()] {
         or_dash(instance.private_ip()),
         or_dash(instance.zone()),
     ]
-}
-
-/// Names and tags come from whoever may tag an instance: no control character of theirs reaches the terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The document of `--json`. Members are added, never renamed or removed; absent facts are `null`.

@@ -6,11 +6,17 @@
 mod agents;
 mod args;
 mod connect;
+mod exec;
+mod forward;
 mod inventory;
 mod ls;
 mod plugin;
+mod run;
+mod signal;
 #[cfg(feature = "sim")]
 mod sim;
+mod ssh;
+mod target;
 
 use std::{fmt, io, process::ExitCode};
 
@@ -134,6 +140,12 @@ async fn command(args: Args, config: Config) -> Result<ExitCode, Failure> {
     let result = match args.command {
         Some(Command::Ls(ls)) => ls::run(&connector, &ls).await,
         Some(Command::Connect(connect)) => connect::run(&connector, &connect).await,
+        Some(Command::Forward(forward)) => forward::run(&connector, &config, &forward).await,
+        Some(Command::Exec(exec)) => exec::run(&connector, &config, &exec).await,
+        Some(Command::Run(run)) => run::run(&connector, &run).await,
+        Some(Command::Ssh(ssh)) => ssh::run(&connector, &config, &ssh).await,
+        Some(Command::SshProxy(proxy)) => ssh::proxy(&connector, &proxy).await,
+        Some(Command::SshConfig(settings)) => ssh::config(&connector, &settings).await,
         _ => app(connector, args.demo, config).await,
     };
     region.end().await;
@@ -194,4 +206,39 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
     use io::Write;
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}
+
+/// Names and tags come from whoever may tag an instance: no control character of theirs reaches the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Quotes for the shell only where the shell would read more into it.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+=@".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// A child's own code; 128 + N for a signal, as shells have it.
+fn exit_code(status: std::process::ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt;
+    if let Some(signal) = status.signal() {
+        return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
+    }
+    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("http://127.0.0.1:4000"), "http://127.0.0.1:4000");
+        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
+        assert_eq!(quoted(""), "''");
+    }
 }

@@ -1,10 +1,10 @@
 //! `ssmtui sim`: the simulated region by itself, or around one command; and the region of `--demo`.
 
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use tokio::process::Command;
 
-use super::{Failure, agents::Folder, args::Sim, print};
+use super::{Failure, agents::Folder, args::Sim, exit_code, print, quoted};
 use crate::{
     aws::Simulated,
     sim::{Options, Region},
@@ -96,12 +96,6 @@ async fn alone(environment: &[(&str, String)], signals: &mut Signals) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// Quotes for the shell only where the shell would read more into it.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+=@".contains(c);
-    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', r"'\''")) }
-}
-
 async fn around(mut command: Command, program: &str, signals: &mut Signals) -> Result<ExitCode, Failure> {
     let mut child = match command.spawn() {
         Ok(child) => child,
@@ -115,7 +109,7 @@ async fn around(mut command: Command, program: &str, signals: &mut Signals) -> R
         tokio::select! {
             status = child.wait() => {
                 let status = status.map_err(|error| Failure::told(format!("lost {program}"), error.to_string(), ""))?;
-                return Ok(code(status));
+                return Ok(exit_code(status));
             }
             // ^C reaches the command from the terminal itself; it decides what that means.
             signal = signals.any() => if signal != Signal::Interrupt {
@@ -123,18 +117,6 @@ async fn around(mut command: Command, program: &str, signals: &mut Signals) -> R
             },
         }
     }
-}
-
-/// The command's own code; 128 + N for a signal, as shells have it.
-fn code(status: ExitStatus) -> ExitCode {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt;
-        if let Some(signal) = status.signal() {
-            return ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX));
-        }
-    }
-    ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -169,16 +151,5 @@ impl Signals {
             _ = self.terminate.recv() => Signal::End,
             _ = self.hangup.recv() => Signal::End,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exports_survive_a_shell() {
-        assert_eq!(quoted("http://127.0.0.1:4000"), "http://127.0.0.1:4000");
-        assert_eq!(quoted("a b'c"), r"'a b'\''c'");
     }
 }

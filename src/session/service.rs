@@ -104,30 +104,26 @@ pub struct DataKeyRequest<'a> {
 /// A data key of 64 bytes in clear and as only KMS can read it. A secret: it is in no log and no debug print.
 #[derive(Clone)]
 pub struct DataKey {
-    /// What the agent encrypts with, and what we encrypt with.
-    halves: Box<[[u8; 32]; 2]>,
+    plaintext: Box<[u8; 64]>,
     ciphertext: Vec<u8>,
 }
 
 impl DataKey {
     /// From the answer of GenerateDataKey; `None` unless the key has 64 bytes.
     pub fn new(mut plaintext: Vec<u8>, ciphertext: Vec<u8>) -> Option<Self> {
-        let halves = match plaintext.as_chunks::<32>() {
-            ([first, second], []) => Some(Box::new([*first, *second])),
-            _ => None,
-        };
+        let key = <[u8; 64]>::try_from(&plaintext[..]).ok().map(Box::new);
         wipe(&mut plaintext);
-        Some(Self { halves: halves?, ciphertext })
+        Some(Self { plaintext: key?, ciphertext })
     }
 
     /// The first half: what the agent encrypts with.
-    pub(super) fn from_agent(&self) -> &[u8; 32] {
-        &self.halves[0]
+    pub(super) fn from_agent(&self) -> &[u8] {
+        &self.plaintext[..32]
     }
 
     /// The second half: what we encrypt with.
-    pub(super) fn to_agent(&self) -> &[u8; 32] {
-        &self.halves[1]
+    pub(super) fn to_agent(&self) -> &[u8] {
+        &self.plaintext[32..]
     }
 
     /// For the agent, which has KMS decrypt it.
@@ -138,7 +134,7 @@ impl DataKey {
 
 impl Drop for DataKey {
     fn drop(&mut self) {
-        self.halves.iter_mut().for_each(|half| wipe(half));
+        wipe(&mut self.plaintext[..]);
     }
 }
 

@@ -5,8 +5,11 @@
 //!  stdin ─ thread ─► escape ─► waiting input ─► session      ~. ─► end the session, whatever the network does
 //!  stdout ◄─ thread ◄─ one piece of output at a time ◄─ session      (a stopped terminal slows the session, not us)
 //! ```
+//!
+//! A word of ours waits while a full-screen program has the terminal, and is said when it is gone.
 
 pub(super) mod escape;
+mod screen;
 pub(super) mod tty;
 
 use std::{
@@ -18,42 +21,53 @@ use std::{
 };
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
 };
 
 use self::{
     escape::{Escape, Step},
+    screen::Screen,
     tty::{Raw, Typed},
 };
-use super::{Failure, args::Connect, inventory};
+use super::{
+    Failure,
+    args::Connect,
+    signal::{Asked, Signals},
+    target::{self, Found},
+};
 use crate::{
-    aws::{Client, Connector, Error, Kind},
-    fleet::{self, Fleet, Instance, InstanceId, Platform, Target, reach},
+    aws::{Client, Connector, StartRequest},
+    fleet::Platform,
     session::{self, Commands, End, Event},
 };
 
 /// How long the service and the terminal get to finish after the end was asked for.
-const FAREWELL: Duration = Duration::from_secs(3);
+pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 /// Input from a pipe that may wait here; a terminal is always read, so that `~.` is always seen.
 const PIPE_WAITING: usize = 256 * 1024;
-/// SIGCONT, which tokio has no name for.
-const CONTINUED: i32 = if cfg!(target_os = "linux") { 18 } else { 19 };
+/// Words that wait for a full-screen program to end; older ones go.
+const HELD_WORDS: usize = 8;
 const END_OF_TRANSMISSION: &[u8] = b"\x04";
 const HELP: &str = "after a new line:  ~.  end the session   ~?  this list   ~~  send one ~";
 
 pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<ExitCode, Failure> {
     let client = connector.connect().await?;
-    let mut found = find(&client, &connect.target).await?;
-    let ticket = match client.start_session_for(&found.target, connect.reason.as_deref()).await {
+    let found = target::find(&client, &connect.target).await?;
+    let request = StartRequest { reason: connect.reason.clone(), ..StartRequest::shell(&found.target) };
+    on_terminal(&client, found, &request).await
+}
+
+/// Starts the session and gives it this terminal until one of them ends.
+pub(super) async fn on_terminal(
+    client: &Client,
+    mut found: Found,
+    request: &StartRequest,
+) -> Result<ExitCode, Failure> {
+    let ticket = match client.start(request).await {
         Ok(ticket) => ticket,
-        Err(mut error) => {
-            error.what = error.what.replacen(&found.target, &found.label(), 1);
-            return Err(explain(&client, &mut found, error).await);
-        }
+        Err(error) => return Err(target::explain(client, &mut found, error).await),
     };
     eprintln!(
         "ssmtui: session {} on {}; ~? after a new line lists what you can do",
@@ -63,8 +77,7 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
     let options = session::Options { size: tty::size(), target: found.target.clone() };
     let service = Arc::new(client.clone());
     // Signals first: from here on nothing may end this process without ending the session.
-    let signals =
-        Signals::new().map_err(|error| Failure::told("cannot listen for signals", error.to_string(), ""))?;
+    let signals = Signals::new()?;
     let (commands, events) = session::open(ticket, service, options);
     let raw = match Raw::enter() {
         Ok(raw) => raw,
@@ -80,160 +93,11 @@ pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<Exit
         signals,
         raw,
         has_run: false,
-        at_line_start: true,
+        screen: Screen::new(),
+        held: VecDeque::new(),
+        exit_code: None,
     };
     session.run().await
-}
-
-/// What TARGET turned out to be.
-struct Found {
-    /// For StartSession.
-    target: String,
-    /// The row and the fleet it was found in; an id is taken as it is, without asking for any list.
-    row: Option<(Arc<Instance>, Fleet)>,
-}
-
-impl Found {
-    fn label(&self) -> String {
-        match self.row.as_ref().and_then(|(row, _)| row.name()) {
-            Some(name) => format!("{name} ({})", self.target),
-            None => self.target.clone(),
-        }
-    }
-
-    fn platform(&self) -> Option<Platform> {
-        self.row.as_ref().and_then(|(row, _)| row.platform())
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    let hex = text.strip_prefix("mi-").or_else(|| text.strip_prefix("i-"));
-    hex.is_some_and(|hex| matches!(hex.len(), 8 | 17) && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-async fn find(client: &Client, target: &str) -> Result<Found, Failure> {
-    if is_id(target) {
-        return Ok(Found { target: target.to_owned(), row: None });
-    }
-    let fleet = inventory::read(client).await;
-    match fleet::resolve_target(fleet.instances(), target) {
-        Target::One(row) => Ok(Found { target: row.target().to_string(), row: Some((row, fleet)) }),
-        Target::Several(rows) => Err(several(target, &rows)),
-        Target::None => Err(none(client, target, &fleet).await),
-    }
-}
-
-fn several(target: &str, rows: &[Arc<Instance>]) -> Failure {
-    const SHOWN: usize = 10;
-    let now = Timestamp::now();
-    let line = |row: &Arc<Instance>| format!("{} {} ({})", row.label(), row.id, row.state(now).word());
-    let mut list = rows.iter().take(SHOWN).map(line).collect::<Vec<_>>().join(", ");
-    if rows.len() > SHOWN {
-        list.push_str(&format!(" and {} more", rows.len() - SHOWN));
-    }
-    Failure::told(format!("`{target}` is {} instances", rows.len()), list, "name one by its id")
-}
-
-async fn none(client: &Client, target: &str, fleet: &Fleet) -> Failure {
-    let lists = fleet.completeness();
-    // Nothing was read: the caller's own trouble is the answer.
-    if lists.rows == 0
-        && let Some(error) = client.trouble(&format!("look for `{target}`")).await
-    {
-        return error.into();
-    }
-    let place =
-        client.profile().map_or_else(|| client.region().to_owned(), |p| format!("{p}/{}", client.region()));
-    let mut why = format!(
-        "none of {} instances in {place} has that id, name, private IP or DNS name",
-        fleet::phrase::count(lists.rows)
-    );
-    for gap in inventory::gaps(&lists) {
-        why.push_str(&format!("; {gap}"));
-    }
-    let next = format!("`ssmtui ls {target}` looks for what is like it; else check --region and --profile");
-    Failure::told(format!("there is no instance `{target}`"), why, next)
-}
-
-/// TargetNotConnected says nothing by itself: the fleet tells why (peers 39).
-async fn explain(client: &Client, found: &mut Found, error: Error) -> Failure {
-    if error.kind != Kind::NotConnected {
-        return error.into();
-    }
-    let (row, mut fleet) = match found.row.take() {
-        Some((row, fleet)) => (Some(row), fleet),
-        None => {
-            let fleet = inventory::read(client).await;
-            (fleet.get(&InstanceId::from(found.target.as_str())).cloned(), fleet)
-        }
-    };
-    let id = row.as_ref().map(|row| row.id.clone());
-    if let Some(id) = &id {
-        inventory::not_connected(&mut fleet, id);
-    }
-    let row = id.and_then(|id| fleet.get(&id).cloned());
-    let context = inventory::context(client, fleet.completeness());
-    let now = Timestamp::now();
-    let reference = format!("AWS says {}", error.reference());
-    let Some(row) = row else {
-        let why = reach::explain_not_connected(&found.target, None, &context, now);
-        return Failure::told(error.what, format!("{why} ({reference})"), error.next);
-    };
-    let verdict = fleet::diagnose(&row, &context, now);
-    let Some(first) = verdict.findings.first().filter(|_| verdict.explains_refusal().is_some()) else {
-        let why = reach::explain_not_connected(&found.target, Some(&row), &context, now);
-        return Failure::told(error.what, format!("{why} ({reference})"), error.next);
-    };
-    let flag = verdict.flag.map(|flag| format!("{flag}: ")).unwrap_or_default();
-    let evidence = first.evidence.iter().map(|seen| format!("; {seen}")).collect::<String>();
-    let command = first.command.as_ref().map(|line| format!("\n        {line}")).unwrap_or_default();
-    Failure::told(
-        error.what,
-        format!("{flag}{}{evidence} ({reference})", verdict.headline),
-        format!("{}{command}", first.fix),
-    )
-}
-
-/// Everything that can happen from outside while a session runs.
-struct Signals {
-    resized: Signal,
-    continued: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-/// What a signal asks for.
-enum Asked {
-    Resize,
-    Continue,
-    /// To end, by the signal of this number.
-    End(u8),
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            resized: signal(SignalKind::window_change())?,
-            continued: signal(SignalKind::from_raw(CONTINUED))?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.resized.recv() => Asked::Resize,
-            _ = self.continued.recv() => Asked::Continue,
-            _ = self.interrupt.recv() => Asked::End(2),
-            _ = self.quit.recv() => Asked::End(3),
-            _ = self.terminate.recv() => Asked::End(15),
-            _ = self.hangup.recv() => Asked::End(1),
-        }
-    }
 }
 
 struct Session {
@@ -245,8 +109,12 @@ struct Session {
     at_eof: &'static [u8],
     /// The far side has shown something.
     has_run: bool,
-    /// What it showed last ended a line.
-    at_line_start: bool,
+    /// What it did to the terminal.
+    screen: Screen,
+    /// Words that wait for a full-screen program to end.
+    held: VecDeque<String>,
+    /// The command's own, where it says it.
+    exit_code: Option<i32>,
 }
 
 /// How the loop ended.
@@ -275,11 +143,12 @@ impl Session {
         // All written, or the terminal does not take it.
         let _ = timeout(FAREWELL, failure.recv()).await;
         // Our last words begin a line of their own, wherever the session left the cursor.
-        if self.has_run && !self.at_line_start && io::stdout().is_terminal() {
+        if self.has_run && !self.screen.is_at_line_start() && io::stdout().is_terminal() {
             eprint!("\r\n");
         }
+        self.say_held(true);
         drop(self.raw);
-        conclude(outcome, self.has_run)
+        conclude(outcome, self.has_run, self.exit_code)
     }
 
     /// Until the session ends or somebody ends it.
@@ -325,11 +194,13 @@ impl Session {
                     waiting -= input.pop_front().map_or(0, |bytes| bytes.len());
                 }
                 event = self.events.recv(), if shown.is_none() => match event {
+                    // A terminal knows one stream only.
                     Some(Event::Output(bytes) | Event::ErrorOutput(bytes)) => {
                         self.has_run = true;
-                        self.at_line_start = bytes.ends_with(b"\n");
+                        self.screen.feed(&bytes);
                         shown = Some(bytes);
                     }
+                    Some(Event::ExitCode(code)) => self.exit_code = Some(code),
                     Some(Event::Ended(end)) => return Outcome::Ended(end),
                     Some(event) => if let Some(words) = words(&event) { self.say(&words) },
                     None => return Outcome::Ended(End::Lost("the session's task has gone".to_owned())),
@@ -337,6 +208,7 @@ impl Session {
                 permit = output.reserve(), if shown.is_some() => {
                     if let (Ok(permit), Some(bytes)) = (permit, shown.take()) {
                         permit.send(bytes);
+                        self.say_held(false);
                     }
                 }
                 Some(error) = failure.recv() => return Outcome::Output(error),
@@ -369,15 +241,35 @@ impl Session {
         }
     }
 
-    /// A line of ours in the middle of the session's.
-    fn say(&self, words: &str) {
-        let (start, end) = if self.raw.is_active() { ("\r\n", "\r\n") } else { ("", "\n") };
+    /// A line of ours in the middle of the session's, or for later.
+    fn say(&mut self, words: &str) {
+        if self.screen.is_alternate() && self.raw.is_active() {
+            self.held.push_back(words.to_owned());
+            if self.held.len() > HELD_WORDS {
+                self.held.pop_front();
+            }
+            return;
+        }
+        let start = if self.screen.is_at_line_start() { "" } else { "\r\n" };
+        let (start, end) = if self.raw.is_active() { (start, "\r\n") } else { ("", "\n") };
         eprint!("{start}ssmtui: {words}{end}");
+    }
+
+    /// The full-screen program is gone, or the session is.
+    fn say_held(&mut self, over: bool) {
+        if self.held.is_empty() || self.screen.is_alternate() && !over {
+            return;
+        }
+        let end = if self.raw.is_active() { "\r\n" } else { "\n" };
+        for words in self.held.drain(..) {
+            eprint!("{end}ssmtui: {words}");
+        }
+        eprint!("{end}");
     }
 }
 
 /// Events that a user wants to hear of.
-fn words(event: &Event) -> Option<String> {
+pub(super) fn words(event: &Event) -> Option<String> {
     match event {
         Event::Notice(words) => Some(words.trim().to_owned()).filter(|words| !words.is_empty()),
         Event::Reconnecting { attempt: 1, cause } => Some(format!(
@@ -405,12 +297,13 @@ fn words(event: &Event) -> Option<String> {
     }
 }
 
-/// The last words, and the code: 0 when the session ended by itself or was left, 1 when it was refused, lost or broken.
-fn conclude(outcome: Outcome, has_run: bool) -> Result<ExitCode, Failure> {
+/// The last words, and the code: the command's own where it says it; else 0 when the session ended by itself or was left,
+/// 1 when it was refused, lost or broken.
+fn conclude(outcome: Outcome, has_run: bool, exit_code: Option<i32>) -> Result<ExitCode, Failure> {
     match outcome {
         Outcome::Ended(end) => {
-            eprintln!("ssmtui: {end}");
-            Ok(code(&end, has_run))
+            eprintln!("ssmtui: {}", last_words(&end));
+            Ok(code(&end, has_run, exit_code))
         }
         Outcome::Left => {
             eprintln!("ssmtui: left; the service did not confirm the end in time, its idle timeout will");
@@ -429,14 +322,46 @@ fn conclude(outcome: Outcome, has_run: bool) -> Result<ExitCode, Failure> {
     }
 }
 
-fn code(end: &End, has_run: bool) -> ExitCode {
+/// Why it is over, and what to do where that is not plain.
+pub(super) fn last_words(end: &End) -> String {
+    match end {
+        End::TimedOut => format!(
+            "{end}; the session preferences set how long it may be idle and how old, start a new one to go on"
+        ),
+        // protocol.md 7.5: so the agent's master reports that its worker crashed.
+        End::Closed { output } if is_crash(output) => {
+            format!("the agent's session worker crashed: {}", output.trim())
+        }
+        end => end.to_string(),
+    }
+}
+
+/// The words of an agent whose worker died.
+pub(super) fn is_crash(output: &str) -> bool {
+    output.contains("document process failed unexpectedly")
+}
+
+fn code(end: &End, has_run: bool, exit_code: Option<i32>) -> ExitCode {
+    if let (End::Closed { .. } | End::Terminated, Some(code)) = (end, exit_code) {
+        return ExitCode::from(own_code(code));
+    }
     match end {
         // A session that ended with words before it showed anything could not be started.
-        End::Closed { output } if output.contains("----------ERROR-------") => ExitCode::FAILURE,
+        End::Closed { output } if output.contains("----------ERROR-------") || is_crash(output) => {
+            ExitCode::FAILURE
+        }
         End::Closed { output } if !has_run && !output.trim().is_empty() => ExitCode::FAILURE,
         End::Closed { .. } | End::Terminated => ExitCode::SUCCESS,
         End::TimedOut | End::Refused(_) | End::Lost(_) | End::Protocol(_) => ExitCode::FAILURE,
     }
+}
+
+/// A remote exit code as ours: those that do not fit (a signal's -1, what Windows has) are at least not 0.
+pub(super) fn own_code(code: i32) -> u8 {
+    u8::try_from(code).unwrap_or(match code.to_le_bytes()[0] {
+        0 => 1,
+        low => low,
+    })
 }
 
 #[cfg(test)]
@@ -444,33 +369,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_taken_as_it_is() {
-        for id in ["i-0a1b2c3d", "i-0a1b2c3d4e5f60718", "mi-0a1b2c3d4e5f60718"] {
-            assert!(is_id(id), "{id}");
-        }
-        for name in ["web-1", "i-web", "mi-", "i-0a1b2c3d4", "10.1.2.3"] {
-            assert!(!is_id(name), "{name}");
-        }
-    }
-
-    #[test]
     fn peers_c03_a_lost_terminal_ends_the_session_with_words() {
         let lost = Outcome::Input(io::Error::from_raw_os_error(5));
-        let words = conclude(lost, true).unwrap_err().to_string();
+        let words = conclude(lost, true, None).unwrap_err().to_string();
         assert!(words.contains("the terminal is gone, so the session was ended"), "{words}");
         assert!(words.contains("Input/output error"), "{words}");
     }
 
     #[test]
     fn only_a_good_end_is_a_success() {
-        let success = |end: End| format!("{:?}", code(&end, true)) == format!("{:?}", ExitCode::SUCCESS);
-        assert!(success(End::Closed { output: String::new() }));
+        let success =
+            |end: End| format!("{:?}", code(&end, true, None)) == format!("{:?}", ExitCode::SUCCESS);
+        let closed = |output: &str| End::Closed { output: output.to_owned() };
+        assert!(success(closed("")));
         assert!(success(End::Terminated));
-        assert!(!success(End::Closed {
-            output: "\n----------ERROR-------\nRunAs user x does not exist".into()
-        }));
+        assert!(!success(closed("\n----------ERROR-------\nRunAs user x does not exist")));
+        assert!(!success(closed(
+            "document process failed unexpectedly: ipc messaging received timeout signal"
+        )));
         assert!(
             !success(End::TimedOut) && !success(End::Lost("x".into())) && !success(End::Refused("x".into()))
         );
+    }
+
+    #[test]
+    fn peers_c29_the_commands_own_code_is_ours() {
+        let closed = || End::Closed { output: String::new() };
+        let code = |code| format!("{:?}", super::code(&closed(), true, Some(code)));
+        assert_eq!(code(0), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(code(7), format!("{:?}", ExitCode::from(7)));
+        assert_eq!((own_code(-1), own_code(256), own_code(0x1_0003), own_code(255)), (255, 1, 3, 255));
+        let lost = super::code(&End::Lost("x".into()), true, Some(0));
+        assert_eq!(format!("{lost:?}"), format!("{:?}", ExitCode::FAILURE), "nobody knows what came after");
     }
 }

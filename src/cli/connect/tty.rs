@@ -104,10 +104,16 @@ pub(in crate::cli) fn read() -> mpsc::Receiver<Typed> {
 
 /// Writes to standard output; `None` from the receiver of results means all was written, once the sender is dropped.
 pub(in crate::cli) fn write() -> (mpsc::Sender<Bytes>, mpsc::Receiver<io::Error>) {
+    write_to(io::stdout())
+}
+
+/// As [`write`], to another stream.
+pub(in crate::cli) fn write_to(
+    mut output: impl Write + Send + 'static,
+) -> (mpsc::Sender<Bytes>, mpsc::Receiver<io::Error>) {
     let (sender, mut queue) = mpsc::channel::<Bytes>(8);
     let (failed, failure) = mpsc::channel(1);
     thread::spawn(move || {
-        let mut output = io::stdout().lock();
         while let Some(bytes) = queue.blocking_recv() {
             // Flushed when nothing waits: many small pieces cost one write.
             let written = output
