@@ -9,6 +9,7 @@
 //! | acknowledge | after the handler took it; ahead of its turn at once, if there is room; repeated: again |
 //! | not taken | handler not ready or payload unreadable: no acknowledgement, the peer sends again |
 //! | during a handshake | anything else is acknowledged and thrown away |
+//! | what takes time | the reader waits for it, and acknowledges then: a signal to a command, a connection made anew |
 //! | pause | output waits unsent and only the resend loop ever sends it; any input or acknowledgement ends the pause |
 //! | second `HandshakeResponse` | the reader hangs for ever |
 //!
@@ -22,17 +23,17 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::retransmission::Estimate;
+use super::{
+    handshake::{Handshake, HandshakeSetup, Response},
+    retransmission::Estimate,
+};
 use crate::session::message::{
-    Acknowledge, ActionStatus, AgentSessionState, Checks, Flag, Frame, FrameError, HandshakeComplete,
-    HandshakeRequest, HandshakeResponse, HeaderLength, MessageType, PayloadError, PayloadType,
-    RequestedAction, Size,
+    Acknowledge, AgentSessionState, Checks, Flag, Frame, FrameError, HeaderLength, MessageType, PayloadError,
+    PayloadType, Size,
 };
 
 /// How often the resend loop looks.
 pub(super) const RESEND_INTERVAL: Duration = Duration::from_millis(100);
-/// How long the agent waits for a `HandshakeResponse`.
-pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The flags of everything outside the streams: SYN and FIN.
 const SYN_FIN: u64 = 3;
 
@@ -43,8 +44,10 @@ pub(super) struct CoreSetup {
     pub(super) session_id: String,
     /// What a handshake says.
     pub(super) agent_version: String,
-    /// The session type that a handshake asks for; `None`: no handshake.
-    pub(super) handshake: Option<String>,
+    /// What a handshake asks for; `None`: no handshake.
+    pub(super) handshake: Option<HandshakeSetup>,
+    /// Input is for a command without a terminal: only the signals in it count.
+    pub(super) signals: bool,
     /// The wall clock at `now` of [`Core::new`], in milliseconds.
     pub(super) epoch_ms: u64,
     /// Unacknowledged frames that are kept; further ones are sent once and forgotten.
@@ -60,6 +63,7 @@ impl CoreSetup {
             session_id: session_id.to_owned(),
             agent_version: agent_version.to_owned(),
             handshake: None,
+            signals: false,
             epoch_ms,
             outgoing: 100_000,
             incoming: 100_000,
@@ -72,6 +76,8 @@ impl CoreSetup {
 pub(super) enum Event {
     /// Write this to the terminal.
     Input(Bytes),
+    /// Send this signal to the command, then [`Core::release`].
+    Signal(ControlSignal),
     /// Give the terminal this size.
     Resize(Size),
     /// A flag of a port session.
@@ -82,6 +88,26 @@ pub(super) enum Event {
     HandshakeFailed(String),
     /// The service closed the channel.
     Cancelled,
+}
+
+/// A key that stands for a signal (`ByteControlSignalsLinux`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ControlSignal {
+    /// ^C.
+    Interrupt,
+    /// ^\\.
+    Quit,
+}
+
+impl ControlSignal {
+    /// The first one among these bytes.
+    fn find(bytes: &[u8]) -> Option<Self> {
+        bytes.iter().find_map(|byte| match byte {
+            0x03 => Some(Self::Interrupt),
+            0x1c => Some(Self::Quit),
+            _ => None,
+        })
+    }
 }
 
 /// Why an incoming frame had no effect; for the log.
@@ -96,6 +122,9 @@ pub(super) enum Ignored {
     /// The terminal is not up.
     #[error("the handler is not ready")]
     NotReady,
+    /// It was not encrypted with the session's key.
+    #[error("the payload cannot be decrypted")]
+    Undecipherable,
     /// Nothing the agent knows.
     #[error("message type {0}")]
     Type(String),
@@ -114,13 +143,17 @@ struct Outgoing {
     last_sent: Instant,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Handshake {
-    Skipped,
-    Waiting { since: Instant },
-    Answered { complete: Bytes },
-    Complete,
-    Failed,
+/// A message that the handler has not finished with; meanwhile the reader stands still.
+#[derive(Debug)]
+struct Held {
+    frame: Frame,
+    acknowledged: bool,
+}
+
+/// Whether a message is done with.
+enum Taken {
+    Now,
+    Later,
 }
 
 /// The state machine.
@@ -131,6 +164,8 @@ pub(super) struct Core {
     handshake: Handshake,
     handler_ready: bool,
     wedged: bool,
+    held: Option<Held>,
+    holds_next: bool,
     paused: bool,
     /// The sequence number that the client's next frame has.
     expected: i64,
@@ -148,14 +183,13 @@ impl Core {
     /// An agent that has just opened its channel: it tells the service, and asks for a handshake if there is to be one.
     pub(super) fn new(setup: CoreSetup, now: Instant) -> Self {
         let mut core = Self {
-            handshake: match setup.handshake {
-                Some(_) => Handshake::Waiting { since: now },
-                None => Handshake::Skipped,
-            },
+            handshake: Handshake::new(setup.handshake.clone(), now),
             setup,
             born: now,
             handler_ready: false,
             wedged: false,
+            held: None,
+            holds_next: false,
             paused: false,
             expected: 0,
             incoming: HashMap::new(),
@@ -172,13 +206,36 @@ impl Core {
 
     /// Sends the handshake request, if there is to be one. Apart from [`new`](Self::new) so that a pause may come first.
     pub(super) fn start(&mut self, now: Instant) {
-        let Some(session_type) = self.setup.handshake.clone() else { return };
-        let request = HandshakeRequest {
-            agent_version: self.setup.agent_version.clone(),
-            actions: vec![RequestedAction::SessionType { session_type, properties: serde_json::Value::Null }],
-        };
-        self.handshake = Handshake::Waiting { since: now };
-        self.send(now, PayloadType::HandshakeRequest, request.encode());
+        if let Some(request) = self.handshake.request(now, &self.setup.agent_version) {
+            self.send(now, PayloadType::HandshakeRequest, request);
+        }
+    }
+
+    /// The client's version, once the handshake has told it.
+    pub(super) fn client_version(&self) -> &str {
+        self.handshake.client_version()
+    }
+
+    /// Whether the next frame may be handed in; not while the handler still has the last one.
+    pub(super) fn is_reading(&self) -> bool {
+        self.held.is_none()
+    }
+
+    /// The next piece of input stays unacknowledged until [`release`](Self::release).
+    pub(super) fn hold_next(&mut self) {
+        self.holds_next = true;
+    }
+
+    /// The handler is done with what it has held.
+    pub(super) fn release(&mut self, now: Instant) {
+        self.holds_next = false;
+        let Some(held) = self.held.take() else { return };
+        if !held.acknowledged {
+            self.acknowledge(now, &held.frame);
+        }
+        if let Err(reason) = self.advance(now) {
+            tracing::debug!(%reason, "frame ignored");
+        }
     }
 
     /// Whether the terminal is up; until then its input is not taken.
@@ -214,21 +271,14 @@ impl Core {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let look = (!self.outgoing.is_empty() && !self.paused).then_some(self.next_look);
-        let handshake = match self.handshake {
-            Handshake::Waiting { since } => Some(since + HANDSHAKE_TIMEOUT),
-            _ => None,
-        };
-        look.into_iter().chain(handshake).min()
+        look.into_iter().chain(self.handshake.deadline()).min()
     }
 
     /// The resend loop and the handshake's deadline.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if let Handshake::Waiting { since } = self.handshake
-            && now >= since + HANDSHAKE_TIMEOUT
-        {
-            self.fail_handshake(
-                "Handshake timed out. Please ensure that you have the latest version of the session manager plugin.",
-            );
+        if self.handshake.deadline().is_some_and(|deadline| deadline <= now) {
+            let words = self.handshake.expire();
+            self.fail_handshake(words);
         }
         if now < self.next_look {
             return;
@@ -253,6 +303,7 @@ impl Core {
         if payload.is_empty() {
             return;
         }
+        let Some(payload) = self.handshake.seal(payload_type, payload) else { return };
         let sequence = self.next;
         self.next += 1;
         let flags = u64::from(sequence == 0);
@@ -330,85 +381,105 @@ impl Core {
             self.incoming.insert(frame.sequence, frame);
             return Ok(());
         }
-        self.process(now, &frame)?;
+        if let Taken::Later = self.process(&frame)? {
+            self.held = Some(Held { frame, acknowledged: false });
+            return Ok(());
+        }
         if self.wedged {
             return Err(Ignored::Wedged);
         }
         self.acknowledge(now, &frame);
+        self.advance(now)
+    }
+
+    /// On to the next number, and through the frames that came ahead of their turn. Those have been acknowledged already;
+    /// an error stalls the stream for good.
+    fn advance(&mut self, now: Instant) -> Result<(), Ignored> {
         self.expected += 1;
-        self.complete_handshake(now);
-        // The followers have been acknowledged already. An error stalls the stream for good.
+        self.go_on_with_handshake(now);
         while let Some(follower) = self.incoming.remove(&self.expected) {
-            if let Err(error) = self.process(now, &follower) {
-                self.incoming.insert(self.expected, follower);
-                return Err(error);
-            }
-            if self.wedged {
-                return Err(Ignored::Wedged);
+            match self.process(&follower) {
+                Ok(Taken::Now) if self.wedged => return Err(Ignored::Wedged),
+                Ok(Taken::Now) => {}
+                Ok(Taken::Later) => {
+                    self.held = Some(Held { frame: follower, acknowledged: true });
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.incoming.insert(self.expected, follower);
+                    return Err(error);
+                }
             }
             self.expected += 1;
-            self.complete_handshake(now);
+            self.go_on_with_handshake(now);
         }
         Ok(())
     }
 
     /// Hands one message to whom it is for; an error means that it was not taken.
-    fn process(&mut self, now: Instant, frame: &Frame) -> Result<(), Ignored> {
+    fn process(&mut self, frame: &Frame) -> Result<Taken, Ignored> {
+        let payload = self.handshake.open(frame.payload_type, &frame.payload)?;
         match frame.payload_type {
-            PayloadType::HandshakeResponse => return self.handle_response(now, frame),
-            // Only encrypted sessions ask for it; in others the official agent has no cipher to look at it with.
-            PayloadType::EncChallengeResponse => return Err(Ignored::NotReady),
+            PayloadType::HandshakeResponse => {
+                let response = self.handshake.handle_response(&payload, &self.setup.session_id)?;
+                self.handle_response(response);
+                return Ok(Taken::Now);
+            }
+            PayloadType::EncChallengeResponse => {
+                let response = self.handshake.handle_proof(&payload)?;
+                self.handle_response(response);
+                return Ok(Taken::Now);
+            }
             _ => {}
         }
-        if !matches!(self.handshake, Handshake::Skipped | Handshake::Complete) {
-            return Ok(());
+        if !self.handshake.is_over() {
+            return Ok(Taken::Now);
         }
         if !self.handler_ready {
             return Err(Ignored::NotReady);
         }
         match frame.payload_type {
-            PayloadType::Output => self.events.push_back(Event::Input(frame.payload.clone())),
-            PayloadType::Size => self.events.push_back(Event::Resize(Size::parse(&frame.payload)?)),
-            PayloadType::Flag => self.events.push_back(Event::Flag(Flag::parse(&frame.payload)?)),
+            PayloadType::Output if self.setup.signals => {
+                if let Some(signal) = ControlSignal::find(&payload) {
+                    self.events.push_back(Event::Signal(signal));
+                    return Ok(Taken::Later);
+                }
+            }
+            PayloadType::Output => {
+                self.events.push_back(Event::Input(payload));
+                if self.holds_next {
+                    return Ok(Taken::Later);
+                }
+            }
+            // A command has no terminal, and its sizes are not even read.
+            PayloadType::Size if self.setup.signals => {}
+            PayloadType::Size => self.events.push_back(Event::Resize(Size::parse(&payload)?)),
+            PayloadType::Flag => self.events.push_back(Event::Flag(Flag::parse(&payload)?)),
             _ => {}
         }
-        Ok(())
+        Ok(Taken::Now)
     }
 
-    fn handle_response(&mut self, now: Instant, frame: &Frame) -> Result<(), Ignored> {
-        let response = HandshakeResponse::parse(&frame.payload)?;
-        let Handshake::Waiting { since } = self.handshake else {
+    fn handle_response(&mut self, response: Response) {
+        match response {
+            Response::Taken => {}
+            Response::Failed(words) => self.fail_handshake(&words),
             // The official reader hands it to a waiter that is not there, and waits for ever.
-            self.wedged = true;
-            return Ok(());
-        };
-        let failed = response.actions.iter().rfind(|action| action.status != ActionStatus::Success);
-        if let Some(action) = failed {
-            let (kind, status, error) = (&action.action_type, action.status.number(), &action.error);
-            self.fail_handshake(&format!("{kind} failed on client with status {status} error: {error}"));
-            return Ok(());
+            Response::Unexpected => self.wedged = true,
         }
-        let took = now.saturating_duration_since(since).as_nanos();
-        let complete = HandshakeComplete {
-            nanoseconds: i64::try_from(took).unwrap_or(i64::MAX),
-            customer_message: String::new(),
-        };
-        self.handshake = Handshake::Answered { complete: complete.encode() };
-        Ok(())
     }
 
-    /// After the acknowledgement of the response.
-    fn complete_handshake(&mut self, now: Instant) {
-        if let Handshake::Answered { complete } = &self.handshake {
-            let complete = complete.clone();
-            self.send(now, PayloadType::HandshakeComplete, complete);
-            self.handshake = Handshake::Complete;
-            self.events.push_back(Event::Handshaken);
+    /// After the acknowledgement of the client's answer.
+    fn go_on_with_handshake(&mut self, now: Instant) {
+        if let Some((payload_type, payload)) = self.handshake.next(now) {
+            self.send(now, payload_type, payload);
+            if payload_type == PayloadType::HandshakeComplete {
+                self.events.push_back(Event::Handshaken);
+            }
         }
     }
 
     fn fail_handshake(&mut self, why: &str) {
-        self.handshake = Handshake::Failed;
         self.events.push_back(Event::HandshakeFailed(format!(
             "Encountered error while initiating handshake. {why}"
         )));

@@ -3,56 +3,82 @@
 //! | part | job |
 //! | --- | --- |
 //! | `core` | the data channel as a pure state machine, with books of its own |
+//! | `handshake` | its part before a session starts; pure |
+//! | `cipher` | encrypted payloads |
 //! | `retransmission` | when a frame is taken for lost |
+//! | `version` | what depends on the versions of agent and client |
 //! | `plan` | what a session is for |
-//! | `output` | how terminal output is cut into payloads |
-//! | `shell` | a shell on a pty, its threads, its pace |
-//! | `process` | killing all that runs in a terminal |
+//! | `handler` | what all kinds of sessions have in common |
+//! | `shell` | shells and commands in a terminal |
+//! | `command` | commands without one |
+//! | `port` | connections |
+//! | `ssh` | the nodes' SSH server |
+//! | `output`, `pace` | how output is cut into payloads, and how fast it goes |
+//! | `surroundings`, `process` | this machine; killing all that runs in a terminal |
 //!
 //! [`run`] joins them: one task that lives as long as the session and does not know of sockets.
 //!
 //! ```text
-//!   handshake (or none) ──▶ running ──shell ends──▶ draining (all acknowledged, or 2 s) ──▶ "Terminating" ──▶ over
-//!                              └──────── channel_closed: the shell is killed ─────────────────────────────▶ over
+//!   handshake (or none) ──▶ running ──it ends──▶ draining (all acknowledged, or 2 s) ──▶ "Terminating" ──▶ draining ──▶ over
+//!                              │                        └─────────── ports ──────────────────────────────────▶ over
+//!                              └──────── channel_closed: what runs is killed ────────────────────────────────▶ over
 //! ```
 
+mod cipher;
+mod command;
 mod core;
+mod handler;
+mod handshake;
 mod output;
+mod pace;
 mod plan;
+mod port;
 mod process;
 mod retransmission;
 mod shell;
 mod ssh;
+mod surroundings;
 #[cfg(test)]
 mod tests;
+mod version;
 
-use std::{collections::VecDeque, future::Future, time::Duration};
+use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
 
+use aws_lc_rs::rand;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep, sleep_until},
 };
 
 use self::{
     core::{Core, CoreSetup, Event},
-    output::Cutter,
-    shell::{Shell, Streams},
+    handler::{Active, End, Handler, Input, Output, Starting},
+    handshake::{Encryption, HandshakeSetup},
+    port::Circumstances,
+    shell::Job,
 };
-use crate::session::message::PayloadType;
+use crate::session::message::Flag;
 
 pub use plan::{Keys, KmsSetup, Plan};
 pub(super) use ssh::SshKeys;
 
-/// How long the end of a shell waits for the acknowledgement of its last output.
+/// How long the end of a session waits for the acknowledgement of its last output.
 const DRAINING: Duration = Duration::from_secs(2);
 /// How long the official agent waits before it reports that a shell could not be started.
 const START_ERROR: Duration = Duration::from_secs(2);
-/// Frames that wait for the wire before the agent stops reading from it and from its terminal.
+/// How long the master of the official agent takes to notice that a session's worker is dead.
+const CRASH_NOTICED: Duration = Duration::from_secs(60);
+/// Frames that wait for the wire before the agent stops reading from it and from its session.
 const BACKLOG: usize = 64;
 /// What the official agent puts before an error that fails the session.
 const ERROR_TITLE: &str = "\n----------ERROR-------\n";
+/// What its master says of a dead worker.
+const CRASH: &str = "document process failed unexpectedly: ipc messaging received timeout signal , check \
+                     [ssm-document-worker]/[ssm-session-worker] log for crash reason";
 
 /// What a node runs; decides the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,7 +114,7 @@ pub(super) struct Setup {
     /// From the start, or the end of the handshake, until the terminal is up.
     pub(super) shell_delay: Duration,
     pub(super) node: Node,
-    pub(super) ssh: std::sync::Arc<SshKeys>,
+    pub(super) ssh: Arc<SshKeys>,
 }
 
 /// The agent's way to the service.
@@ -115,60 +141,58 @@ impl Ending {
 }
 
 /// Runs a session to its end. `control`: frames of the service itself; `from_client`: frames of the client. Dropped,
-/// it kills its shell.
+/// it kills what it runs.
 pub(super) async fn run<U: Uplink>(
     setup: Setup,
     mut control: mpsc::UnboundedReceiver<Bytes>,
     mut from_client: mpsc::Receiver<Bytes>,
     mut uplink: U,
 ) -> Ending {
-    if !matches!(setup.plan, Plan::Shell { .. }) {
-        return Ending::failed("This kind of session cannot be played yet");
-    }
-    let epoch_ms = Timestamp::now().as_millisecond().unsigned_abs();
-    let mut core_setup = CoreSetup::new(&setup.session_id, &setup.agent_version, epoch_ms);
-    let handshake = setup.plan.requires_handshake() || setup.kms.is_some();
-    core_setup.handshake = handshake.then(|| setup.plan.session_type().to_owned());
-    let mut core = Core::new(core_setup, now());
+    let mut core = Core::new(core_setup(&setup), now());
     while let Ok(frame) = control.try_recv() {
         handle_frame(&mut core, &frame);
     }
     core.start(now());
 
-    // Dropped when the session is over, which kills what runs in it.
-    let mut shell: Option<Shell> = None;
-    let (mut keyboard, mut screen) = (None, None);
-    let mut cutter = Cutter::default();
-    // Taken from the channel, not yet by the terminal: until then nothing more is taken.
+    let (pause, active) = watch::channel(core.is_active());
+    let mut starting: Option<Starting> = None;
+    // Dropped when the session is over, which ends what runs in it.
+    let mut handler: Option<Handler> = None;
+    let mut from_handler: Option<mpsc::Receiver<Output>> = None;
+    // Taken from the channel, not yet by the handler: until then nothing more is taken.
     let mut input = VecDeque::new();
     let mut unsent: Option<Bytes> = None;
     let mut draining: Option<Draining> = None;
-    let mut start_at = (!handshake).then(|| Instant::now() + setup.shell_delay);
+    let is_command = matches!(setup.plan, Plan::NonInteractive { .. });
+    let is_port = matches!(setup.plan, Plan::Port(_));
+    if !needs_handshake(&setup) {
+        starting = Some(start(&setup, String::new(), active.clone()));
+    }
     loop {
-        if start_at.is_some_and(|at| at <= Instant::now()) {
-            start_at = None;
-            match Shell::start(&setup.node, setup.unpaced) {
-                Ok((started, Streams { input, output })) => {
-                    core.set_handler_ready(true);
-                    (shell, keyboard, screen) = (Some(started), Some(input), Some(output));
-                }
-                Err(error) => return cannot_start(&error, setup.unpaced).await,
-            }
-        }
         while let Some(event) = core.poll_event() {
             match event {
-                Event::Input(bytes) => input.push_back(bytes),
-                Event::Resize(size) => {
-                    if let Some(shell) = &shell {
-                        shell.resize(size);
+                Event::Input(bytes) => input.push_back(Input::Data(bytes)),
+                Event::Signal(signal) => input.push_back(Input::Signal(signal)),
+                Event::Resize(size) => input.push_back(Input::Size(size)),
+                Event::Flag(flag) => {
+                    if is_port && flag == Flag::DisconnectToPort {
+                        // The next input makes a new connection, and is taken only if that succeeds.
+                        core.hold_next();
                     }
+                    input.push_back(Input::Flag(flag));
                 }
-                Event::Flag(flag) => tracing::debug!(?flag, "a shell has no use for flags"),
-                Event::Handshaken => start_at = Some(Instant::now() + setup.shell_delay),
-                Event::HandshakeFailed(words) => return Ending::failed(&words),
+                Event::Handshaken => {
+                    // The official agent's commands take, and ignore, input before they run.
+                    core.set_handler_ready(is_command);
+                    starting = Some(start(&setup, core.client_version().to_owned(), active.clone()));
+                }
+                Event::HandshakeFailed(words) => {
+                    draining = Some(Draining::new(Ending::failed(&words), false))
+                }
                 Event::Cancelled => return Ending::default(),
             }
         }
+        pause.send_if_modified(|active| std::mem::replace(active, core.is_active()) != core.is_active());
         while unsent.is_none()
             && let Some(frame) = core.poll_transmit()
         {
@@ -177,30 +201,57 @@ pub(super) async fn run<U: Uplink>(
         if let Some(stage) = &mut draining
             && (core.is_drained() || stage.until <= Instant::now())
         {
-            if stage.announced {
-                return Ending::default();
+            if !stage.terminating {
+                return std::mem::take(&mut stage.ending);
             }
-            *stage = Draining { until: Instant::now() + DRAINING, announced: true };
+            *stage = Draining::new(std::mem::take(&mut stage.ending), false);
             core.send_state(now(), "Terminating");
             continue;
         }
 
+        if let Some(terminal) = handler.as_ref().and_then(|handler| handler.terminal.as_ref()) {
+            while let Some(Input::Size(size)) = input.front() {
+                terminal.resize(*size);
+                input.pop_front();
+            }
+        }
+
+        let to_handler = handler.as_ref().map(|handler| &handler.input);
         let free = core.backlog() < BACKLOG;
+        let listening = draining.is_none()
+            && free
+            && (core.is_active() || handler.as_ref().is_some_and(|handler| handler.minds_pauses));
+        let reading = core.is_reading();
         let deadline = core.poll_timeout().map(Instant::from_std);
-        let deadline =
-            deadline.into_iter().chain(draining.as_ref().map(|stage| stage.until)).chain(start_at).min();
+        let deadline = deadline.into_iter().chain(draining.as_ref().map(|stage| stage.until)).min();
         tokio::select! {
-            Some(frame) = control.recv() => handle_frame(&mut core, &frame),
-            Some(frame) = from_client.recv(), if free && input.is_empty() => handle_frame(&mut core, &frame),
+            Some(frame) = control.recv(), if reading => handle_frame(&mut core, &frame),
+            Some(frame) = from_client.recv(), if reading && free && input.len() < MOST_INPUT => {
+                handle_frame(&mut core, &frame);
+            }
             () = uplink.room(), if unsent.is_some() => unsent = unsent.take().and_then(|frame| uplink.offer(frame)),
-            taken = write(keyboard.as_ref(), &mut input), if !input.is_empty() => {
-                if !taken {
-                    input.clear();
+            started = run_start(&mut starting), if starting.is_some() => {
+                starting = None;
+                match started {
+                    Ok(mut started) => {
+                        core.set_handler_ready(true);
+                        from_handler = started.output.take();
+                        handler = Some(started);
+                    }
+                    Err(End::Over { ending, terminating }) => draining = Some(Draining::new(ending, terminating)),
+                    Err(End::Crashed) => return crash(setup.unpaced).await,
                 }
             }
-            read = read(screen.as_mut()), if draining.is_none() && free && core.is_active() => match read {
-                Some(read) => core.send(now(), PayloadType::Output, cutter.cut(&read)),
-                None => draining = Some(Draining { until: Instant::now() + DRAINING, announced: false }),
+            () = hand_over(to_handler, &mut input), if to_handler.is_some() && !input.is_empty() => {}
+            output = listen(from_handler.as_mut()), if listening => match output {
+                Output::Data(payload_type, bytes) => core.send(now(), payload_type, bytes),
+                Output::Hold => core.hold_next(),
+                Output::Taken => core.release(now()),
+                Output::End(End::Over { ending, terminating }) => draining = Some(Draining::new(ending, terminating)),
+                Output::End(End::Crashed) => {
+                    drop(handler);
+                    return crash(setup.unpaced).await;
+                }
             },
             () = until(deadline), if deadline.is_some() => core.handle_timeout(now()),
             else => return Ending::default(),
@@ -208,10 +259,114 @@ pub(super) async fn run<U: Uplink>(
     }
 }
 
-/// The end of a shell: first until its output is acknowledged or time is up, then, after the service was told, once more.
+/// Pieces of input that wait for a place in the handler's queue.
+const MOST_INPUT: usize = 16;
+
+/// The end of a session: first until its output is acknowledged or time is up, then, if the service is to be told, once more.
 struct Draining {
     until: Instant,
-    announced: bool,
+    ending: Ending,
+    terminating: bool,
+}
+
+impl Draining {
+    fn new(ending: Ending, terminating: bool) -> Self {
+        Self { until: Instant::now() + DRAINING, ending, terminating }
+    }
+}
+
+/// The official agent asks for a handshake where the kind of session needs one, or to encrypt, which it does not do for ports.
+fn needs_handshake(setup: &Setup) -> bool {
+    setup.plan.requires_handshake() || setup.kms.is_some()
+}
+
+fn core_setup(setup: &Setup) -> CoreSetup {
+    let epoch_ms = Timestamp::now().as_millisecond().unsigned_abs();
+    let mut core_setup = CoreSetup::new(&setup.session_id, &setup.agent_version, epoch_ms);
+    let (properties, separate_output) = match &setup.plan {
+        Plan::Port(properties) => (
+            properties.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect(),
+            false,
+        ),
+        Plan::NonInteractive { separate_output, .. } => (Value::Null, *separate_output),
+        Plan::Shell { .. } | Plan::Interactive { .. } => (Value::Null, false),
+    };
+    let kms = setup.kms.clone().filter(|_| !matches!(setup.plan, Plan::Port(_)));
+    core_setup.signals = matches!(setup.plan, Plan::NonInteractive { .. });
+    core_setup.handshake = needs_handshake(setup).then(|| HandshakeSetup {
+        session_type: setup.plan.session_type().to_owned(),
+        properties,
+        separate_output,
+        encryption: kms.map(|kms| Encryption {
+            kms,
+            target: setup.target.clone(),
+            challenge: STANDARD.encode(random(16)),
+            proof: random(64),
+        }),
+    });
+    core_setup
+}
+
+fn random(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    if rand::fill(&mut bytes).is_err() {
+        // Without randomness nothing is secret; the session goes on, since it is played on this machine alone.
+        tracing::warn!("no randomness for a challenge");
+    }
+    bytes
+}
+
+/// Starts what the plan is about.
+fn start(setup: &Setup, client_version: String, active: Active) -> Starting {
+    let setup = setup.clone();
+    Box::pin(async move {
+        sleep(setup.shell_delay).await;
+        let Setup { plan, node, unpaced, .. } = setup;
+        let (job, run_as) = match &plan {
+            Plan::Shell { profile, run_as } => (Job::Shell { profile }, run_as),
+            Plan::Interactive { commands, .. } if commands.trim().is_empty() => {
+                return Err(End::failed("Commands cannot be empty for session type InteractiveCommands"));
+            }
+            Plan::Interactive { commands, run_as } => (Job::Commands(commands), run_as),
+            Plan::NonInteractive { commands, separate_output, stdout_prefix, stderr_prefix } => {
+                let apart = separate_output.then(|| command::Prefixes {
+                    stdout: stdout_prefix.clone(),
+                    stderr: stderr_prefix.clone(),
+                });
+                let job = command::Job { commands: commands.clone(), apart };
+                return command::start(node, job, active, unpaced);
+            }
+            Plan::Port(properties) => {
+                let around = Circumstances {
+                    session_id: setup.session_id,
+                    target: setup.target,
+                    agent_version: setup.agent_version,
+                    client_version,
+                    unpaced,
+                    ssh: setup.ssh,
+                };
+                return port::start(properties.clone(), around).await;
+            }
+        };
+        match shell::start(&node, job, run_as.as_deref(), unpaced) {
+            Ok(handler) => Ok(handler),
+            Err(error) => {
+                if !unpaced {
+                    sleep(START_ERROR).await;
+                }
+                let words = format!("Unable to start command: {error}\n");
+                Err(End::Over { ending: Ending::failed(&words), terminating: false })
+            }
+        }
+    })
+}
+
+/// The worker is dead: nothing is sent or heard any more, until its master notices.
+async fn crash(unpaced: bool) -> Ending {
+    if !unpaced {
+        sleep(CRASH_NOTICED).await;
+    }
+    Ending { output: CRASH.to_owned(), failed: true }
 }
 
 /// The time as the core knows it.
@@ -225,27 +380,31 @@ fn handle_frame(core: &mut Core, frame: &Bytes) {
     }
 }
 
-async fn cannot_start(error: &str, unpaced: bool) -> Ending {
-    if !unpaced {
-        sleep(START_ERROR).await;
+async fn run_start(starting: &mut Option<Starting>) -> Result<Handler, End> {
+    match starting {
+        Some(starting) => starting.await,
+        None => std::future::pending().await,
     }
-    Ending::failed(&format!("Unable to start command: {error}\n"))
 }
 
-/// Gives the terminal the next input once it takes it; false: nobody will ever read it.
-async fn write(keyboard: Option<&mpsc::Sender<Bytes>>, input: &mut VecDeque<Bytes>) -> bool {
-    let Some(keyboard) = keyboard else { return false };
-    let Ok(permit) = keyboard.reserve().await else { return false };
-    if let Some(bytes) = input.pop_front() {
-        permit.send(bytes);
+/// Gives the handler the next input once it takes it.
+async fn hand_over(handler: Option<&mpsc::Sender<Input>>, input: &mut VecDeque<Input>) {
+    let Some(handler) = handler else { return };
+    match handler.reserve().await {
+        Ok(permit) => {
+            if let Some(next) = input.pop_front() {
+                permit.send(next);
+            }
+        }
+        // Nobody will ever read it.
+        Err(_) => input.clear(),
     }
-    true
 }
 
-/// What the terminal shows next; `None`: nothing runs in it any more. Without a shell it waits for ever.
-async fn read(screen: Option<&mut mpsc::Receiver<Bytes>>) -> Option<Bytes> {
-    match screen {
-        Some(screen) => screen.recv().await,
+/// What the handler has to say next. Without one it waits for ever.
+async fn listen(handler: Option<&mut mpsc::Receiver<Output>>) -> Output {
+    match handler {
+        Some(handler) => handler.recv().await.unwrap_or(Output::End(End::done())),
         None => std::future::pending().await,
     }
 }

@@ -1,10 +1,55 @@
-//! Ending processes.
+//! Ending processes, and sending them signals.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::core::ControlSignal;
+
+/// The process group of a command; killed when this is dropped, unless its leader was waited for.
+#[derive(Debug, Clone)]
+pub(super) struct Leader(Arc<Mutex<Option<u32>>>);
+
+/// Kills the group of a [`Leader`] when dropped.
+#[derive(Debug)]
+pub(super) struct Group(pub(super) Leader);
+
+impl Leader {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// It runs, as the leader of a group of its own.
+    pub(super) fn started(&self, id: Option<u32>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    }
+
+    /// It was waited for: its id may soon mean another process.
+    pub(super) fn reaped(&self) {
+        self.started(None);
+    }
+
+    /// Sends it a signal, and not its children.
+    pub(super) fn signal(&self, signal: ControlSignal) {
+        if let Some(id) = *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            send(id, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            kill_group(id);
+        }
+    }
+}
 
 #[cfg(unix)]
 mod unix {
     use std::path::Path;
 
     use rustix::process::{Pid, Signal, geteuid, kill_process, kill_process_group};
+
+    use crate::sim::agent::core::ControlSignal;
 
     /// Kills everything that runs in a terminal: the session leader's group, the group in the foreground, and whatever else belongs to the
     /// leader's session. The leader must not have been reaped yet. Processes that left the session are left alone, as `nohup setsid`
@@ -23,6 +68,24 @@ mod unix {
         }
         for member in members(leader, terminal).into_iter().filter_map(pid) {
             let _ = kill_process(member, Signal::KILL);
+        }
+    }
+
+    /// Kills a process group.
+    pub(in crate::sim::agent) fn kill_group(leader: u32) {
+        if let Some(group) = i32::try_from(leader).ok().and_then(pid) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// Sends one process the signal that a key stands for.
+    pub(in crate::sim::agent) fn send(process: u32, signal: ControlSignal) {
+        let signal = match signal {
+            ControlSignal::Interrupt => Signal::INT,
+            ControlSignal::Quit => Signal::QUIT,
+        };
+        if let Some(process) = i32::try_from(process).ok().and_then(pid) {
+            let _ = kill_process(process, signal);
         }
     }
 
@@ -65,9 +128,17 @@ mod unix {
 
 #[cfg(unix)]
 pub(super) use unix::{is_root, kill_terminal};
+#[cfg(unix)]
+use unix::{kill_group, send};
 
 #[cfg(not(unix))]
 pub(super) fn kill_terminal(_leader: u32, _foreground: Option<i32>, _terminal: Option<&std::path::Path>) {}
+
+#[cfg(not(unix))]
+fn kill_group(_leader: u32) {}
+
+#[cfg(not(unix))]
+fn send(_process: u32, _signal: ControlSignal) {}
 
 #[cfg(not(unix))]
 pub(super) fn is_root() -> bool {

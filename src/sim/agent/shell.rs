@@ -8,67 +8,88 @@
 //! most 1024 bytes each millisecond.
 
 use std::{
-    ffi::OsString,
     io::{Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::Duration,
 };
 
-use bytes::Bytes;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tokio::sync::mpsc;
 
-use super::{Node, Platform, output::READ, process};
-use crate::session::message::Size;
+use super::{
+    Node, Platform,
+    handler::{End, Handler, INPUTS, Input, Output},
+    output::{Cutter, READ},
+    process,
+    surroundings::Surroundings,
+};
+use crate::session::message::{PayloadType, Size};
 
 /// The official agent gives the shell this long before it reads the first output.
 const FIRST_READ: Duration = Duration::from_secs(1);
 /// And rests this long after every read.
 const PAUSE: Duration = Duration::from_millis(1);
-/// Writes that wait for the terminal to take them; behind them the agent stops reading from its channel.
-const WRITES: usize = 4;
-
 /// A running shell. Dropping it kills everything that runs in its terminal.
 pub(super) struct Shell {
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
 }
 
-/// The two directions of a terminal.
-pub(super) struct Streams {
-    /// What is typed. There is room when the terminal takes it.
-    pub(super) input: mpsc::Sender<Bytes>,
-    /// What is shown, in reads of at most 1024 bytes. It ends when nothing runs in the terminal any more.
-    pub(super) output: mpsc::Receiver<Bytes>,
+/// What is run in a terminal.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Job<'a> {
+    /// The node's shell, and what is typed into it at once.
+    Shell { profile: &'a str },
+    /// Commands, by `sh -c`.
+    Commands(&'a str),
+}
+
+/// Starts a job in a terminal; the error is words for the user.
+pub(super) fn start(
+    node: &Node,
+    job: Job<'_>,
+    run_as: Option<&str>,
+    unpaced: bool,
+) -> Result<Handler, String> {
+    let command = command(node, job, run_as, &Surroundings::of_this_process())?;
+    let handler = spawn(command, unpaced).map_err(|error| format!("Failed to start pty: {error}\n"))?;
+    if let Job::Shell { profile } = job
+        && !profile.trim().is_empty()
+    {
+        // The first of many that there is room for.
+        let _ = handler.input.try_send(Input::Data(format!("{profile}\n").into()));
+    }
+    Ok(handler)
+}
+
+fn spawn(command: CommandBuilder, unpaced: bool) -> Result<Handler, String> {
+    let no_size = PtySize { rows: 0, cols: 0, pixel_width: 0, pixel_height: 0 };
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let pair = native_pty_system().openpty(no_size).map_err(|error| text(&error))?;
+    let reader = pair.master.try_clone_reader().map_err(|error| text(&error))?;
+    let writer = pair.master.take_writer().map_err(|error| text(&error))?;
+    let child = pair.slave.spawn_command(command).map_err(|error| text(&error))?;
+    let (input, writes) = mpsc::channel(INPUTS);
+    let (reads, output) = mpsc::channel(1);
+    // From here on a failure to start a thread drops the shell, which kills the child.
+    let shell = Shell { master: pair.master, child };
+    let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(|error| text(&error))
+    };
+    spawn("sim-pty-read", Box::new(move || read(reader, &reads, unpaced)))?;
+    spawn("sim-pty-write", Box::new(move || write(writer, writes)))?;
+    Ok(Handler {
+        input,
+        output: Some(output),
+        terminal: Some(shell),
+        _task: None,
+        group: None,
+        minds_pauses: false,
+    })
 }
 
 impl Shell {
-    /// Starts the shell of a node; the error is words for the user.
-    pub(super) fn start(node: &Node, unpaced: bool) -> Result<(Self, Streams), String> {
-        let command = command(node, &Surroundings::of_this_process())?;
-        Self::spawn(command, unpaced).map_err(|error| format!("Failed to start pty: {error}"))
-    }
-
-    fn spawn(command: CommandBuilder, unpaced: bool) -> Result<(Self, Streams), String> {
-        let no_size = PtySize { rows: 0, cols: 0, pixel_width: 0, pixel_height: 0 };
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let pair = native_pty_system().openpty(no_size).map_err(|error| text(&error))?;
-        let reader = pair.master.try_clone_reader().map_err(|error| text(&error))?;
-        let writer = pair.master.take_writer().map_err(|error| text(&error))?;
-        let child = pair.slave.spawn_command(command).map_err(|error| text(&error))?;
-        let (input, writes) = mpsc::channel(WRITES);
-        let (reads, output) = mpsc::channel(1);
-        // From here on a failure to start a thread drops the shell, which kills the child.
-        let shell = Self { master: pair.master, child };
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(|error| text(&error))
-        };
-        spawn("sim-pty-read", Box::new(move || read(reader, &reads, unpaced)))?;
-        spawn("sim-pty-write", Box::new(move || write(writer, writes)))?;
-        Ok((shell, Streams { input, output }))
-    }
-
     /// Gives the terminal a size, as it came: the official agent casts to 16 bits and takes zero too.
     pub(super) fn resize(&self, size: Size) {
         let size =
@@ -93,68 +114,54 @@ impl Drop for Shell {
 }
 
 /// The thread that reads the terminal.
-fn read(mut reader: Box<dyn Read + Send>, reads: &mpsc::Sender<Bytes>, unpaced: bool) {
+fn read(mut reader: Box<dyn Read + Send>, reads: &mpsc::Sender<Output>, unpaced: bool) {
     if !unpaced {
         thread::sleep(FIRST_READ);
     }
     let mut buffer = [0; READ];
+    let mut cutter = Cutter::default();
     while let Ok(length @ 1..) = reader.read(&mut buffer) {
-        if reads.blocking_send(Bytes::copy_from_slice(&buffer[..length])).is_err() {
+        let bytes = cutter.cut(&buffer[..length]);
+        if reads.blocking_send(Output::Data(PayloadType::Output, bytes)).is_err() {
             return;
         }
         if !unpaced {
             thread::sleep(PAUSE);
         }
     }
+    // Without a receiver the session is over already.
+    let _ = reads.blocking_send(Output::End(End::done()));
 }
 
 /// The thread that writes to the terminal.
-fn write(mut writer: Box<dyn Write + Send>, mut writes: mpsc::Receiver<Bytes>) {
-    while let Some(bytes) = writes.blocking_recv() {
-        if writer.write_all(&bytes).is_err() {
+fn write(mut writer: Box<dyn Write + Send>, mut writes: mpsc::Receiver<Input>) {
+    while let Some(input) = writes.blocking_recv() {
+        if let Input::Data(bytes) = input
+            && writer.write_all(&bytes).is_err()
+        {
             return;
         }
     }
 }
 
-/// What a command depends on outside the node.
-struct Surroundings {
-    path: OsString,
-    home: Option<PathBuf>,
-    lang: Option<OsString>,
-    is_root: bool,
+/// The PowerShell of this machine; the error is words for the user.
+pub(super) fn powershell(node: &Node, around: &Surroundings) -> Result<PathBuf, String> {
+    around.find("pwsh").or_else(|| around.find("powershell.exe")).ok_or_else(|| {
+        format!(
+            "{} is a simulated Windows node, which runs PowerShell, and neither pwsh nor powershell.exe is in the PATH of this \
+             machine",
+            node.name
+        )
+    })
 }
 
-impl Surroundings {
-    fn of_this_process() -> Self {
-        Self {
-            path: std::env::var_os("PATH").unwrap_or_default(),
-            home: std::env::var_os("HOME")
-                .map(PathBuf::from)
-                .or_else(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned())),
-            lang: std::env::var_os("LANG").filter(|lang| !lang.is_empty()),
-            is_root: process::is_root(),
-        }
-    }
-
-    fn find(&self, program: &str) -> Option<PathBuf> {
-        std::env::split_paths(&self.path).map(|folder| folder.join(program)).find(|path| is_program(path))
-    }
-}
-
-#[cfg(unix)]
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
-    path.is_file()
-}
-
-/// The command line of a node's shell; the error is words for the user.
-fn command(node: &Node, around: &Surroundings) -> Result<CommandBuilder, String> {
+/// The command line of a job; the error is words for the user.
+fn command(
+    node: &Node,
+    job: Job<'_>,
+    run_as: Option<&str>,
+    around: &Surroundings,
+) -> Result<CommandBuilder, String> {
     let sign = if around.is_root { '#' } else { '$' };
     let name: String = node
         .name
@@ -162,35 +169,32 @@ fn command(node: &Node, around: &Surroundings) -> Result<CommandBuilder, String>
         .map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '-' })
         .collect();
     let mut prompt = format!("[sim:{name} ${{PWD##*/}}]{sign} ");
-    let (program, arguments): (PathBuf, &[&str]) = match node.platform {
-        Platform::Windows => {
-            let shell = around.find("pwsh").or_else(|| around.find("powershell.exe")).ok_or_else(|| {
-                format!(
-                    "{} is a simulated Windows node, which runs PowerShell, and neither pwsh nor powershell.exe is in the \
-                     PATH of this machine",
-                    node.name
-                )
-            })?;
-            (shell, &["-NoLogo"])
+    let (program, arguments): (PathBuf, Vec<&str>) = match (job, node.platform) {
+        (Job::Shell { .. }, Platform::Windows) => (powershell(node, around)?, vec!["-NoLogo"]),
+        (Job::Commands(commands), Platform::Windows) => {
+            (powershell(node, around)?, vec!["-NoLogo", "-Command", commands])
         }
-        Platform::MacOs if node.shell.is_none() && around.find("zsh").is_some() => {
+        (Job::Commands(commands), _) => ("sh".into(), vec!["-c", commands]),
+        (_, Platform::MacOs) if node.shell.is_none() && around.find("zsh").is_some() => {
             prompt = format!("[sim:{name} %1~]{sign} ");
-            ("zsh".into(), &["-f"])
+            ("zsh".into(), vec!["-f"])
         }
-        Platform::Linux | Platform::MacOs => match node.shell.as_deref() {
-            Some("bash") if around.find("bash").is_some() => ("bash".into(), &["--norc", "--noprofile"]),
-            _ => ("sh".into(), &[]),
+        (_, Platform::Linux | Platform::MacOs) => match node.shell.as_deref() {
+            Some("bash") if around.find("bash").is_some() => ("bash".into(), vec!["--norc", "--noprofile"]),
+            _ => ("sh".into(), vec![]),
         },
     };
-    let mut command = CommandBuilder::new(program);
+    let run_as = around.run_as(run_as)?;
+    let mut words = run_as.before.iter().cloned().chain([program.into_os_string()]);
+    let mut command = CommandBuilder::new(words.next().unwrap_or_default());
+    command.args(words);
     command.args(arguments);
-    command.env("TERM", "xterm-256color");
-    if around.lang.is_none() {
-        command.env("LANG", "C.UTF-8");
+    let home = run_as.home.as_deref();
+    for (name, value) in around.variables(home) {
+        command.env(name, value);
     }
-    if let Some(home) = &around.home {
-        command.env("HOME", home);
-        command.cwd(home);
+    if let Some(folder) = around.folder(home) {
+        command.cwd(folder);
     }
     // The node's prompt, and none of the habits of the user's own shells: no start files, no history.
     command.env("PS1", prompt);
@@ -214,7 +218,7 @@ mod tests {
     }
 
     fn line(node: &Node, path: &str) -> String {
-        let command = command(node, &around(path)).unwrap();
+        let command = command(node, Job::Shell { profile: "" }, None, &around(path)).unwrap();
         let words: Vec<_> =
             command.get_argv().iter().map(|word| word.to_string_lossy().into_owned()).collect();
         words.join(" ")
@@ -249,8 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn commands_are_run_by_sh() {
+        let command = command(&node(Platform::Linux, Some("bash")), Job::Commands("a; b"), None, &around(""));
+        assert_eq!(*command.unwrap().get_argv(), ["sh", "-c", "a; b"].map(std::ffi::OsString::from));
+    }
+
+    #[test]
     fn a_windows_node_without_powershell_says_what_is_missing() {
-        let words = command(&node(Platform::Windows, None), &around("")).unwrap_err();
+        let words = command(&node(Platform::Windows, None), Job::Shell { profile: "" }, None, &around(""))
+            .unwrap_err();
         assert!(words.contains("web-1 is a simulated Windows node"), "{words}");
         assert!(words.contains("neither pwsh nor powershell.exe"), "{words}");
     }
@@ -258,7 +269,7 @@ mod tests {
     #[test]
     fn the_environment_is_that_of_the_official_agent_and_the_prompt_names_the_node() {
         let odd = Node { name: "a$(reboot)`b".to_owned(), platform: Platform::Linux, shell: None };
-        let command = command(&odd, &around("")).unwrap();
+        let command = command(&odd, Job::Shell { profile: "" }, None, &around("")).unwrap();
         let env = |name: &str| command.get_env(name).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(env("TERM").as_deref(), Some("xterm-256color"));
         assert_eq!(env("LANG").as_deref(), Some("C.UTF-8"));

@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::core::{Core, CoreSetup, Event, HANDSHAKE_TIMEOUT, Ignored, RESEND_INTERVAL};
+use super::{
+    core::{ControlSignal, Core, CoreSetup, Event, Ignored, RESEND_INTERVAL},
+    handshake::{Encryption, HANDSHAKE_TIMEOUT, HandshakeSetup},
+};
 use crate::session::message::{
     Acknowledge, ActionResult, ActionStatus, AgentSessionState, Checks, Frame, HandshakeComplete,
     HandshakeRequest, HandshakeResponse, HeaderLength, MessageType, PayloadType, ProcessedAction, Size,
@@ -31,8 +34,17 @@ fn ready_core(now: Instant) -> Core {
     core
 }
 
+fn of_type(session_type: &str) -> HandshakeSetup {
+    HandshakeSetup {
+        session_type: session_type.to_owned(),
+        properties: serde_json::Value::Null,
+        separate_output: false,
+        encryption: None,
+    }
+}
+
 fn handshaking_core(now: Instant) -> Core {
-    let mut core = Core::new(CoreSetup { handshake: Some("Standard_Stream".to_owned()), ..setup() }, now);
+    let mut core = Core::new(CoreSetup { handshake: Some(of_type("Standard_Stream")), ..setup() }, now);
     core.start(now);
     core.set_handler_ready(true);
     core

@@ -287,7 +287,7 @@ impl Gateway {
     /// Lets the owner of this public key (a line of an `authorized_keys` file) log in to a node by SSH for 60 seconds, as
     /// SendSSHPublicKey does.
     pub fn push_ssh_key(&self, target: &str, public_key: &str) {
-        self.inner.ssh.push(target, public_key);
+        self.inner.ssh.push(target, public_key, tokio::time::Instant::now());
     }
 
     /// Cuts the socket of a session's foreign agent without a close frame; false if there is none.
