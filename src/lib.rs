@@ -12,6 +12,10 @@
 //! | [`log`] | tracing to a file, without secrets | nothing |
 //! | [`sim`] | the simulated region | `session::message` only |
 
+// The far ends of tests and benchmarks are the same files.
+#[cfg(test)]
+extern crate self as ssmtui;
+
 pub mod aws;
 pub mod cli;
 pub mod config;

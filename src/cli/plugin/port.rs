@@ -133,6 +133,10 @@ impl Opener for Once {
     fn running(&self) -> Option<Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    fn again(&self) -> bool {
+        false
+    }
 }
 
 /// The official client's words about a forward, each when it says it.

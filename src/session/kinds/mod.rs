@@ -1,20 +1,24 @@
 //! What a session of each type does with its bytes, on top of [`Commands`](super::Commands) and [`Event`](super::Event).
 //!
 //! ```text
-//! forward   a listener here, connections over one or more sessions     (lanes, events, restarts)
-//! relay     one stream over one session: SSH, netcat
+//! forward   a listener here, connections over one or more sessions: lanes, restarts     shell
+//! relay     one stream over one session: SSH, netcat                                  shell
+//! carrier   mux or basic: how connections travel over one session                     pure
 //! ```
 //!
 //! A shell needs nothing here: its bytes are the terminal's.
 
+mod basic;
+mod carrier;
 pub mod forward;
+mod mux;
 pub mod relay;
 
 use tokio::sync::mpsc;
 
 use super::{
     driver::Commands,
-    event::Event,
+    event::{End, Event},
     service::{BoxFuture, ServiceError, SessionId, Ticket},
 };
 
@@ -38,4 +42,27 @@ pub trait Opener: Send + Sync + 'static {
     fn running(&self) -> Option<Running> {
         None
     }
+
+    /// Whether [`Opener::start`] is of any use after the first session; else the forward ends with it.
+    fn again(&self) -> bool {
+        true
+    }
 }
+
+/// The end of a port session in words that help: an agent whose server is not there crashes, and what is said then
+/// speaks of its insides.
+fn far_words(end: End, port: Option<&str>) -> End {
+    match end {
+        End::Closed { output }
+            if output.contains("ipc messaging received timeout signal")
+                || output.contains("Unable to connect to specified port") =>
+        {
+            let port = port.unwrap_or("that port");
+            End::Closed { output: format!("nothing listens on port {port} of the instance") }
+        }
+        end => end,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,19 @@
 //! A port here that leads to a port there: a listener, and sessions that carry its connections.
+//!
+//! ```text
+//!  local programs ──► listen ──► run ──► lane 0 ──► carry ──► session     all lanes are started at once;
+//!                                  └───► lane 1 ──► carry ──► session     a connection goes to the one with the fewest
+//! ```
+//!
+//! The listener stays while sessions come and go. It opens when the first session runs; a port that cannot be had is
+//! said before any session is started.
 
+mod carry;
 mod event;
+mod lane;
+mod listen;
+mod run;
+mod socket;
 
 use std::sync::Arc;
 
@@ -8,7 +21,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Opener;
-use crate::session::{event::End, service::Service};
+use crate::session::service::Service;
+use lane::Shared;
 
 pub use event::{ForwardEvent, Listen, Mode, Outcome, Plan, Traffic};
 
@@ -39,9 +53,7 @@ pub fn open(
     let end = CancellationToken::new();
     let (sender, events) = mpsc::channel(EVENTS);
     let forward = Forward { end: end.clone(), _last: Arc::new(end.clone().drop_guard()) };
-    tokio::spawn(async move {
-        let _ = (plan, service, opener);
-        let _ = sender.send(ForwardEvent::Ended(End::Refused("forwards are being built".to_owned()))).await;
-    });
+    let shared = Shared { service, opener, events: sender, counters: Default::default(), end };
+    tokio::spawn(run::run(plan, Arc::new(shared)));
     (forward, events)
 }
