@@ -21,8 +21,28 @@ const MISLEADING: [&str; 6] = [
 /// The system does not say which file this program is.
 pub(super) fn program(connector: &Connector, target: &InstanceId) -> io::Result<Program> {
     let (mut arguments, environment) = place(connector);
-    arguments.extend(["ssh".into(), target.as_str().into()]);
+    arguments.push("ssh".into());
+    match connector {
+        Connector::Environment(_) => arguments.push(target.as_str().into()),
+        Connector::Simulated(_) => arguments.extend(to_sample(target)),
+    }
     Ok(Program { file: std::env::current_exe()?, arguments, environment })
+}
+
+/// The machines of a simulated region are this one: they know its user and a key of the moment, and have other host keys each time,
+/// which are not worth remembering.
+fn to_sample(target: &InstanceId) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["--push-key".into()];
+    if let Some(user) =
+        ["USER", "LOGNAME"].into_iter().find_map(std::env::var_os).filter(|user| !user.is_empty())
+    {
+        arguments.extend(["--user".into(), user]);
+    }
+    arguments.push(target.as_str().into());
+    for setting in ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"] {
+        arguments.extend(["-o".into(), setting.into()]);
+    }
+    arguments
 }
 
 /// Flags and variables that say which account and region.
@@ -78,7 +98,15 @@ mod tests {
             secret_access_key: "secret".into(),
         };
         let program = program(&Connector::Simulated(simulated), &InstanceId::new("i-1")).unwrap();
-        assert_eq!(program.arguments, ["ssh", "i-1"]);
+        assert!(
+            program.arguments.starts_with(&["ssh".into(), "--push-key".into()]),
+            "{:?}",
+            program.arguments
+        );
+        assert!(
+            !format!("{:?}", program.arguments).contains("secret"),
+            "nothing secret in arguments (peers c27)"
+        );
         let value = |name: &str| program.environment.iter().find(|(n, _)| *n == name).unwrap().1.clone();
         assert_eq!(value("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:4000".into()));
         assert_eq!(value("AWS_PROFILE"), None);

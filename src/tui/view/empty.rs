@@ -143,7 +143,8 @@ pub(super) fn told(theme: Theme, width: u16, failure: &Failure, again: &str) -> 
         }
     }
     for text in failure.detail.iter().map(String::as_str).chain([again]).filter(|text| !text.is_empty()) {
-        lines.push(Line::styled(format!("      {text}"), theme.dim()));
+        let pieces = wrap(text, cells.saturating_sub(6)).into_iter();
+        lines.extend(pieces.map(|line| Line::styled(format!("      {line}"), theme.dim())));
     }
     lines
 }

@@ -199,8 +199,10 @@ fn below(state: &State, form: &Form, theme: Theme, cells: usize) -> Vec<Line<'st
             }
             match (&form.subject, form.wish()) {
                 (Subject::Forward { .. }, Some(wish)) => {
-                    let local =
-                        if wish.local == 0 { "a free port".to_owned() } else { wish.local.to_string() };
+                    let local = match wish.local {
+                        0 => ", a free port".to_owned(),
+                        port => format!(":{port}"),
+                    };
                     let way = match &wish.host {
                         Some(_) => format!("{} → {}", form.name, wish.destination(&form.name)),
                         None => wish.destination(&form.name),
