@@ -3,6 +3,7 @@
 use crate::{
     fleet::{
         DocumentSummary, Platform,
+        document::PREFERENCES,
         search::{Scorer, Skim},
     },
     tui::event::Failure,
@@ -42,8 +43,9 @@ pub struct Hit {
     pub positions: Vec<usize>,
 }
 
-/// AWS's documents that another key opens, and which one that is.
-pub const ELSEWHERE: [&str; 4] = [
+/// Documents that another key opens: shells, forwards and ssh.
+pub const ELSEWHERE: [&str; 5] = [
+    PREFERENCES,
     "AWS-StartPortForwardingSession",
     "AWS-StartPortForwardingSessionToRemoteHost",
     "AWS-StartPortForwardingSessionToSocket",

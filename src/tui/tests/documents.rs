@@ -116,6 +116,28 @@ fn a_document_that_no_list_has_is_opened_by_its_name() {
 }
 
 #[test]
+fn a_documents_forward_opens_in_a_forwards_tab_and_leads_where_the_document_says() {
+    let mut stage = Stage::listed(USUAL);
+    stage.chooses("web-1");
+    stage.types("tail").press("enter");
+    let content = r#"{"schemaVersion":"1.0","sessionType":"Port",
+        "parameters":{"localPortNumber":{"type":"String","default":"15432"},"host":{"type":"String","default":"db"}},
+        "properties":{"type":"LocalPortForwarding","portNumber":"5432","host":"{{ host }}","localPortNumber":"{{localPortNumber}}"}}"#;
+    let document = Document::parse("Tail-Log", content).unwrap();
+    stage.happens(Event::Document { name: "Tail-Log".to_owned(), result: Box::new(Ok(document)) });
+    stage.press("enter");
+    let effects = stage.taken();
+    let wish = effects.iter().find_map(|effect| match effect {
+        Effect::Forward { wish, .. } => Some(wish.clone()),
+        _ => None,
+    });
+    let wish = wish.expect("a forward is begun");
+    assert_eq!((wish.port, wish.host.as_deref(), wish.local), (5432, Some("db"), 15432));
+    assert_eq!(wish.document.map(|run| run.document).as_deref(), Some("Tail-Log"));
+    assert_eq!(stage.state.tabs.current().unwrap().name, "⇄ 15432→db:5432");
+}
+
+#[test]
 fn a_late_answer_opens_nothing() {
     let mut stage = Stage::listed(USUAL);
     stage.chooses("web-1");

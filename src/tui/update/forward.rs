@@ -1,8 +1,8 @@
 //! Events of forwards.
 
 use super::{note, session};
-use crate::fleet::Update;
 use crate::{
+    fleet::{Document, Platform, Update},
     session::{
         End,
         kinds::forward::{ForwardEvent, Mode, Outcome},
@@ -11,6 +11,7 @@ use crate::{
         event::{Effect, Life},
         state::{
             State,
+            form::Subject,
             forward::{Board, Lane, LaneLink, Run, Wish, bytes},
             popup::Popup,
             tab::{Ending, Phase, Step},
@@ -165,19 +166,32 @@ pub(super) fn open(state: &mut State, wish: Wish, out: &mut Vec<Effect>) {
 /// Opens a forward by a document of the account's own: its parameters say where it leads.
 pub(super) fn open_by_document(state: &mut State, run: Run, out: &mut Vec<Effect>) {
     let Some(Popup::Form(form)) = state.popup.take() else { return };
-    let value = |name: &str| {
-        let (_, values) = run.parameters.iter().find(|(key, _)| key == name)?;
-        values.first().filter(|value| !value.is_empty()).cloned()
-    };
-    let number = |name: &str| value(name).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let Subject::Document(document) = &form.subject else { return };
+    let platform = state.fleet.fleet.get(&form.instance).and_then(|instance| instance.platform());
+    let number = |name: &str| property(document, platform, &run, name)?.parse().ok();
+    let host = property(document, platform, &run, "host");
     let wish = Wish {
-        port: number("portNumber"),
-        host: value("host"),
-        local: number("localPortNumber"),
-        document: Some(run.clone()),
+        port: number("portNumber").unwrap_or(0),
+        // The node itself, as its document says it.
+        host: host.filter(|host| !matches!(host.as_str(), "" | "localhost" | "127.0.0.1")),
+        local: number("localPortNumber").unwrap_or(0),
+        document: Some(run),
         ..Wish::default()
     };
     session::begin_forward(state, &form.instance, wish, out);
+}
+
+/// A property of a document with the values of its parameters in it.
+fn property(document: &Document, platform: Option<Platform>, run: &Run, name: &str) -> Option<String> {
+    let mut text = document.property(platform, name)?;
+    for parameter in &document.parameters {
+        let given = run.parameters.iter().find(|(name, _)| *name == parameter.name);
+        let value = given.and_then(|(_, values)| values.first()).or(parameter.default.as_ref());
+        for hole in [format!("{{{{ {} }}}}", parameter.name), format!("{{{{{}}}}}", parameter.name)] {
+            text = text.replace(&hole, value.map_or("", String::as_str));
+        }
+    }
+    Some(text)
 }
 
 /// Starts the forward on the screen anew: one that runs is ended first, so that its port is free again.

@@ -265,7 +265,12 @@ pub(super) fn documents(
         for (row, (at, hit)) in hits.iter().enumerate().skip(first).take(rows).enumerate() {
             let place = Rect { y: list.y + row as u16, height: 1, ..list };
             let document = &state.documents.list[hit.at];
-            let owner = if document.is_amazons() { "Amazon" } else { document.owner.as_str() };
+            let me = state.place.who.as_ref().map(|who| who.account.as_str());
+            let owner = match document.owner.as_str() {
+                _ if document.is_amazons() => "Amazon",
+                owner if Some(owner) == me => "this account",
+                owner => owner,
+            };
             let owner = fit(owner, cells / 3);
             let name = fit(&document.name, cells.saturating_sub(owner.width() + 4));
             let mut spans = vec![Span::raw("  ")];
