@@ -72,7 +72,7 @@ pub enum End {
     },
     /// We ended it.
     Terminated,
-    /// The service ended it while we were away.
+    /// It ended while we were away: by its idle time, by an `exit` or by someone else; the service says only that it is gone.
     TimedOut,
     /// AWS refuses, and asking again will not help.
     Refused(String),
@@ -106,7 +106,7 @@ impl fmt::Display for End {
                 }
             }
             Self::Terminated => f.write_str("session ended by you"),
-            Self::TimedOut => f.write_str("session timed out while the connection was away"),
+            Self::TimedOut => f.write_str("session ended while the connection was away"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Lost(why) => write!(f, "connection lost: {why}"),
             Self::Protocol(why) => write!(f, "the far side broke the protocol: {why}"),

@@ -104,26 +104,30 @@ pub struct DataKeyRequest<'a> {
 /// A data key of 64 bytes in clear and as only KMS can read it. A secret: it is in no log and no debug print.
 #[derive(Clone)]
 pub struct DataKey {
-    plaintext: Box<[u8; 64]>,
+    /// What the agent encrypts with, and what we encrypt with.
+    halves: Box<[[u8; 32]; 2]>,
     ciphertext: Vec<u8>,
 }
 
 impl DataKey {
     /// From the answer of GenerateDataKey; `None` unless the key has 64 bytes.
     pub fn new(mut plaintext: Vec<u8>, ciphertext: Vec<u8>) -> Option<Self> {
-        let key = <[u8; 64]>::try_from(&plaintext[..]).ok().map(Box::new);
+        let halves = match plaintext.as_chunks::<32>() {
+            ([first, second], []) => Some(Box::new([*first, *second])),
+            _ => None,
+        };
         wipe(&mut plaintext);
-        Some(Self { plaintext: key?, ciphertext })
+        Some(Self { halves: halves?, ciphertext })
     }
 
     /// The first half: what the agent encrypts with.
-    pub(super) fn from_agent(&self) -> &[u8] {
-        &self.plaintext[..32]
+    pub(super) fn from_agent(&self) -> &[u8; 32] {
+        &self.halves[0]
     }
 
     /// The second half: what we encrypt with.
-    pub(super) fn to_agent(&self) -> &[u8] {
-        &self.plaintext[32..]
+    pub(super) fn to_agent(&self) -> &[u8; 32] {
+        &self.halves[1]
     }
 
     /// For the agent, which has KMS decrypt it.
@@ -134,7 +138,7 @@ impl DataKey {
 
 impl Drop for DataKey {
     fn drop(&mut self) {
-        wipe(&mut self.plaintext[..]);
+        self.halves.iter_mut().for_each(|half| wipe(half));
     }
 }
 

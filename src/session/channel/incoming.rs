@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::session::message::Frame;
+use crate::session::message::{Frame, PayloadType};
 
 /// Messages that may wait for an earlier one: as many as in the official client.
 const REORDER_MESSAGES: usize = 10_000;
@@ -32,7 +32,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// Takes a message in. Of two with the same number the first one counts.
     pub(super) fn accept(&mut self, mut frame: Frame) -> Receipt {
-        if frame.sequence < self.expected || self.early.contains_key(&frame.sequence) {
+        if self.has(frame.sequence) {
             return Receipt::Acknowledge;
         }
         // The expected one always finds room, or nothing would ever move again.
@@ -49,6 +49,16 @@ impl Incoming {
         self.early_bytes += frame.payload.len();
         self.early.insert(frame.sequence, frame);
         Receipt::Acknowledge
+    }
+
+    /// Whether the message with this number was taken, now or before.
+    pub(super) fn has(&self, sequence: i64) -> bool {
+        sequence < self.expected || self.early.contains_key(&sequence)
+    }
+
+    /// The type of the first waiting message that is of such a type.
+    pub(super) fn find(&self, wanted: impl Fn(PayloadType) -> bool) -> Option<PayloadType> {
+        self.early.values().map(|frame| frame.payload_type).find(|kind| wanted(*kind))
     }
 
     /// Whether this is the message that everything waits for.

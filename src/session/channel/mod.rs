@@ -5,8 +5,8 @@
 //!  ┌─────────┐ ──────────────────────────────────► ┌─────────┐  channel_closed   ┌────────┐
 //!  │ Opening │  HandshakeRequest   ┌──────────┐    │ Running │ ────────────────► │ Closed │
 //!  └─────────┘ ──────────────────► │ Answered │ ─► └─────────┘ (from any state)  └────────┘
-//!   only acks go out               └──────────┘     size, input  a Violation     ┌────────┐
-//!                               HandshakeComplete   go out      ───────────────► │ Failed │
+//!   only acks go out   (KMS: key,  └──────────┘     size, input  a Violation     ┌────────┐
+//!                      challenge) HandshakeComplete go out      ───────────────► │ Failed │
 //!                                                               (from any state) └────────┘
 //! ```
 //!
@@ -15,11 +15,13 @@
 //! unacknowledged is sent again. Frames go through the parts in this order:
 //!
 //! ```text
-//! bytes ─► Frame ─► incoming (acknowledge, order) ─► handshake (what may come when) ─► events
-//! send ──► input (waits, is cut) ─► outgoing (window, timers) ─► poll_transmit
+//! bytes ─► Frame ─► cipher ─► incoming (acknowledge, order) ─► handshake (what may come when) ─► events
+//! send ──► input (waits, is cut) ─► outgoing (window, timers) ─► cipher ─► poll_transmit
 //! ```
 
+mod cipher;
 mod compose;
+mod event;
 mod handshake;
 mod incoming;
 mod input;
@@ -34,26 +36,36 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::session::message::{
-    Acknowledge, ChannelClosed, Checks, ExitCode, Flag, Frame, FrameError, MessageType, PayloadType,
-    SessionType, Size,
+use crate::session::{
+    message::{
+        Acknowledge, ChannelClosed, Checks, EncryptionChallenge, ExitCode, Flag, Frame, FrameError,
+        MessageType, PayloadType, SessionType, Size,
+    },
+    service::DataKey,
 };
+use cipher::{Opener, Sealer, is_sealed};
 use compose::Composer;
-use handshake::{Effect, Handshake};
+use handshake::{Answer, Effect, Handshake};
 use incoming::{Incoming, Receipt};
 use outgoing::Outgoing;
 use violation::Patience;
 
+pub use event::ChannelEvent;
 pub use handshake::CLIENT_VERSION;
 pub use violation::Violation;
 
 /// Delivered and not yet polled bytes above which new messages are refused, without acknowledgement, so that the
 /// agent sends them again. The caller should stop reading well before (see [`Channel::unread`]).
 const UNREAD_LIMIT: usize = 4 << 20;
-/// What a message costs beside its payload, so that a flood of tiny ones is bounded too.
-const EVENT_COST: usize = 256;
 /// Acknowledgements that may wait for the socket; beyond it the agent's own resends bring them back.
 const ACKNOWLEDGES_LIMIT: usize = 20_000;
+/// Messages that the agreed key does not open. The agent sends each again and again, so that one damaged on the way
+/// (which its digest would have told) is no reason to give up, and a wrong key is found out within seconds.
+const WRONG_TAGS: u32 = 10;
+/// The agent sends 64 bytes to be sealed anew.
+const CHALLENGE_LIMIT: usize = 1024;
+/// Acknowledgements that may come beyond a few for each transmission of ours.
+const ACKNOWLEDGES_ALLOWED: u64 = 10_000;
 /// After this long without a sign of the agent, while it owes us one, the user is told.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -64,55 +76,10 @@ pub struct Config {
     pub size: Size,
     /// For message ids.
     pub seed: u64,
+    /// Where the nonces of an encrypted session start; to be random.
+    pub nonce: [u8; 12],
     /// The time of day at the start, in milliseconds since the Unix epoch.
     pub unix_ms: u64,
-}
-
-/// What the channel has to tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelEvent {
-    /// The agent asked for a handshake and is answered.
-    Handshaken {
-        /// What it says of itself.
-        agent_version: String,
-        /// What it starts.
-        session_type: SessionType,
-    },
-    /// The session runs.
-    Ready,
-    /// Bytes from the agent; never empty.
-    Data {
-        /// `Output`, `StdErr`, or an `ExitCode` that cannot be read.
-        kind: PayloadType,
-        /// The payload.
-        bytes: Bytes,
-    },
-    /// How a command ended.
-    ExitCode(i32),
-    /// A signal of a port session.
-    Flag(Flag),
-    /// A sentence for the user.
-    Notice(String),
-    /// The agent owes us an acknowledgement for so long that something must be wrong.
-    Silent {
-        /// Since when.
-        since: Instant,
-    },
-    /// It gave a sign, after `Silent`.
-    Answering,
-    /// The service says that the agent is away.
-    Paused,
-    /// It is back, after `Paused`.
-    Unpaused,
-    /// The smoothed round trip has changed visibly.
-    RoundTrip(Duration),
-    /// The far side ended the session. The last event.
-    Closed {
-        /// Its words, verbatim.
-        output: String,
-    },
-    /// The far side broke a rule. The last event.
-    Failed(Violation),
 }
 
 /// One end, the client's, of a data channel.
@@ -134,6 +101,11 @@ pub struct Channel {
     events: VecDeque<ChannelEvent>,
     unread: usize,
     patience: Patience,
+    /// Of an encrypted session.
+    opener: Option<Opener>,
+    nonce: [u8; 12],
+    wrong_tags: u32,
+    acknowledged: u64,
     connected: bool,
     paused: bool,
     ended: bool,
@@ -156,6 +128,10 @@ impl Channel {
             events: VecDeque::new(),
             unread: 0,
             patience: Patience::new(now),
+            opener: None,
+            nonce: config.nonce,
+            wrong_tags: 0,
+            acknowledged: 0,
             connected: false,
             paused: false,
             ended: false,
@@ -189,9 +165,7 @@ impl Channel {
             MessageType::Acknowledge => match Acknowledge::parse(&frame.payload) {
                 Ok(acknowledge) => {
                     self.hear(now);
-                    self.outgoing.acknowledge(now, acknowledge.sequence);
-                    self.tell_round_trip();
-                    Ok(())
+                    self.handle_acknowledge(now, acknowledge.sequence)
                 }
                 Err(error) => self.patience.spend(now, Violation::BadAcknowledges(error)),
             },
@@ -224,6 +198,20 @@ impl Channel {
         }
     }
 
+    fn handle_acknowledge(&mut self, now: Instant, sequence: i64) -> Result<(), Violation> {
+        if sequence >= self.outgoing.next_sequence() {
+            return self.patience.spend(now, Violation::NotSent { sequence });
+        }
+        // Each of our transmissions may be acknowledged, and the network may double both.
+        self.acknowledged += 1;
+        if self.acknowledged > self.outgoing.transmissions() * 8 + ACKNOWLEDGES_ALLOWED {
+            return Err(Violation::TooManyAcknowledges);
+        }
+        self.outgoing.acknowledge(now, sequence);
+        self.tell_round_trip();
+        Ok(())
+    }
+
     fn handle_damaged(&mut self, now: Instant, error: FrameError) -> Result<(), Violation> {
         if !std::mem::replace(&mut self.damage_told, true) {
             let notice = format!("a damaged message came and was dropped ({error})");
@@ -232,10 +220,26 @@ impl Channel {
         self.patience.spend(now, Violation::BadFrames(error))
     }
 
-    fn handle_stream(&mut self, now: Instant, frame: Frame) -> Result<(), Violation> {
+    fn handle_stream(&mut self, now: Instant, mut frame: Frame) -> Result<(), Violation> {
         let full = self.unread > UNREAD_LIMIT;
         if full && self.incoming.is_next(&frame) || self.acknowledges.len() >= ACKNOWLEDGES_LIMIT {
             return Ok(());
+        }
+        // Opened before it is acknowledged: what cannot be opened was never here.
+        if let Some(opener) = self.opener.as_ref().filter(|_| is_sealed(frame.payload_type))
+            && !self.incoming.has(frame.sequence)
+        {
+            match opener.open(&frame.payload) {
+                Some(content) => frame.payload = content,
+                None => {
+                    self.wrong_tags += 1;
+                    let sequence = frame.sequence;
+                    return match self.wrong_tags {
+                        WRONG_TAGS.. => Err(Violation::WrongTag { sequence }),
+                        _ => Ok(()),
+                    };
+                }
+            }
         }
         let acknowledge = self.composer.acknowledge(now, &frame);
         if self.incoming.accept(frame) == Receipt::Refuse {
@@ -251,7 +255,7 @@ impl Channel {
     /// Handles one message in its place in the stream.
     fn step(&mut self, now: Instant, frame: Frame) -> Result<(), Violation> {
         let Some(handshake) = self.handshake.take() else { return Ok(()) };
-        let (next, effect) = handshake.step(&frame)?;
+        let (next, effect) = handshake.step(now, &frame)?;
         self.handshake = Some(next);
         match effect {
             Effect::Deliver => self.deliver(frame),
@@ -265,20 +269,70 @@ impl Channel {
                     self.events.push_back(ChannelEvent::Notice(message.trim().to_owned()));
                 }
             }
-            Effect::Answer { response, agent_version, session_type, refusal } => {
-                self.outgoing.answer(PayloadType::HandshakeResponse, response);
-                if matches!(session_type, SessionType::Port(_)) {
-                    self.outgoing.carry_a_port();
-                }
-                self.events.push_back(ChannelEvent::Handshaken { agent_version, session_type });
-                if let Some(refusal) = refusal {
-                    self.events.push_back(ChannelEvent::Notice(refusal));
-                }
+            Effect::AskKey { key_id, challenge } => {
+                self.events.push_back(ChannelEvent::KeyWanted { key_id, challenge });
             }
+            Effect::Answer(answer) => self.answer(answer),
+            Effect::MeetChallenge(challenge) => self.meet_challenge(&challenge)?,
             Effect::OutOfPlace { expected } => {
                 self.patience.spend(now, Violation::OutOfPlace { got: frame.payload_type, expected })?;
             }
         }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let Answer { response, until, agent_version, session_type, refusal } = answer;
+        self.outgoing.answer(PayloadType::HandshakeResponse, response, Some(until));
+        if matches!(session_type, SessionType::Port(_)) {
+            self.outgoing.carry_a_port();
+        }
+        self.events.push_back(ChannelEvent::Handshaken { agent_version, session_type });
+        if let Some(refusal) = refusal {
+            self.events.push_back(ChannelEvent::Notice(refusal));
+        }
+    }
+
+    /// The data key that [`ChannelEvent::KeyWanted`] asked for, or why there is none, in words for the user. Encryption
+    /// is on from here.
+    pub fn provide_key(&mut self, now: Instant, key: Result<DataKey, String>) {
+        let state = match self.handshake.take() {
+            Some(Handshake::AwaitKey(state)) if !self.ended => state,
+            other => {
+                self.handshake = other;
+                return;
+            }
+        };
+        let ciphertext = key.as_ref().map(DataKey::ciphertext).map_err(String::as_str);
+        match state.answer(now, ciphertext) {
+            Ok((next, answer)) => {
+                self.handshake = Some(next);
+                if let Ok(key) = key {
+                    if let Some(got) = self.incoming.find(is_sealed) {
+                        return self.end(ChannelEvent::Failed(Violation::InClear { got }));
+                    }
+                    self.opener = Some(Opener::new(key.from_agent()));
+                    self.composer.encrypt(Sealer::new(key.to_agent(), self.nonce));
+                }
+                self.answer(answer);
+            }
+            Err(next) => {
+                self.handshake = Some(next);
+                let why = key.err().unwrap_or_else(|| "KMS took too long".to_owned());
+                let notice = format!("{why}; the agent waits 15 s for the session's key and no longer");
+                self.events.push_back(ChannelEvent::Notice(notice));
+            }
+        }
+    }
+
+    /// Shows the agent that we have both halves of the key.
+    fn meet_challenge(&mut self, challenge: &[u8]) -> Result<(), Violation> {
+        let content = self.opener.as_ref().and_then(|opener| opener.open(challenge));
+        let content =
+            content.filter(|content| content.len() <= CHALLENGE_LIMIT).ok_or(Violation::Challenge)?;
+        let challenge = self.composer.seal(&content).to_vec();
+        let response = EncryptionChallenge { challenge }.encode();
+        self.outgoing.answer(PayloadType::EncChallengeResponse, response, None);
         Ok(())
     }
 
@@ -295,11 +349,11 @@ impl Channel {
             }
             _ => None,
         };
+        let data = || ChannelEvent::Data { kind: frame.payload_type, bytes: frame.payload.clone() };
+        let event = event.or_else(|| (!frame.payload.is_empty()).then(data));
         if let Some(event) = event {
+            self.unread += event.cost();
             self.events.push_back(event);
-        } else if !frame.payload.is_empty() {
-            self.unread += frame.payload.len() + EVENT_COST;
-            self.events.push_back(ChannelEvent::Data { kind: frame.payload_type, bytes: frame.payload });
         }
     }
 
@@ -436,9 +490,7 @@ impl Channel {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<ChannelEvent> {
         let event = self.events.pop_front()?;
-        if let ChannelEvent::Data { bytes, .. } = &event {
-            self.unread -= bytes.len() + EVENT_COST;
-        }
+        self.unread -= event.cost();
         Some(event)
     }
 

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use super::{compose::Composer, input::Input, rtt::Rtt};
 use crate::session::message::{PayloadType, STREAM_PAYLOAD_LIMIT, Size};
 
-/// Messages that may be unacknowledged: 256 KiB, which on a link across the world (250 ms) is the 1 MB/s that the
-/// official agent's pacing allows at most. Its reorder buffer holds 100 000.
+/// Typed messages that may be unacknowledged: 256 KiB, and on a link across the world (250 ms) 1 MB/s. The official
+/// agent's reorder buffer holds 100 000.
 const WINDOW_MAX: usize = 256;
+/// The same for the bytes of a port: 10 MB/s at 50 ms, for half a megabyte of memory.
+const PORT_WINDOW_MAX: usize = 512;
 /// Where the window starts, and grows from by one per acknowledgement.
 const WINDOW_START: usize = 32;
 /// What a timeout leaves of it, at least.
@@ -47,13 +49,22 @@ struct Slot {
     due: bool,
 }
 
+/// An answer of the handshake.
+#[derive(Debug)]
+struct Control {
+    kind: PayloadType,
+    payload: Bytes,
+    /// Not to be sent for the first time after this.
+    until: Option<Instant>,
+}
+
 /// The window, and what waits to enter it.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     next: i64,
     slots: VecDeque<Slot>,
     /// Handshake answers: go out before the session runs.
-    control: VecDeque<(PayloadType, Bytes)>,
+    control: VecDeque<Control>,
     size: Size,
     size_pending: bool,
     /// Whether the far side has a terminal.
@@ -62,6 +73,10 @@ pub(super) struct Outgoing {
     running: bool,
     paused: bool,
     window: usize,
+    window_max: usize,
+    /// How many in the window are to be sent again now, and how many were sent more than once.
+    due: usize,
+    resent: usize,
     transmissions: u64,
     /// No timed-out message is sent again before this.
     next_burst: Option<Instant>,
@@ -81,6 +96,9 @@ impl Outgoing {
             running: false,
             paused: false,
             window: WINDOW_START,
+            window_max: WINDOW_MAX,
+            due: 0,
+            resent: 0,
             transmissions: 0,
             next_burst: None,
             rtt: Rtt::default(),
@@ -94,14 +112,25 @@ impl Outgoing {
 
     /// The session's bytes are those of a port: no size is sent, and input is cut anywhere.
     pub(super) fn carry_a_port(&mut self) {
+        self.window_max = PORT_WINDOW_MAX;
         self.has_size = false;
         self.size_pending = false;
         self.input.take_raw();
     }
 
-    /// Queues a message that goes out even before the session runs.
-    pub(super) fn answer(&mut self, kind: PayloadType, payload: Bytes) {
-        self.control.push_back((kind, payload));
+    /// Queues a message that goes out even before the session runs, but not after `until`.
+    pub(super) fn answer(&mut self, kind: PayloadType, payload: Bytes, until: Option<Instant>) {
+        self.control.push_back(Control { kind, payload, until });
+    }
+
+    /// The number of the next new message.
+    pub(super) fn next_sequence(&self) -> i64 {
+        self.next
+    }
+
+    /// Messages given to the network, each time counted.
+    pub(super) fn transmissions(&self) -> u64 {
+        self.transmissions
     }
 
     pub(super) fn resize(&mut self, size: Size) {
@@ -117,6 +146,7 @@ impl Outgoing {
             slot.due = true;
             slot.overtaken = 0;
         }
+        self.due = self.slots.len();
         self.size_pending = self.has_size;
         self.next_burst = None;
         self.rtt.forget_backoff();
@@ -140,7 +170,9 @@ impl Outgoing {
     pub(super) fn acknowledge(&mut self, now: Instant, sequence: i64) {
         let Ok(index) = self.slots.binary_search_by_key(&sequence, |slot| slot.sequence) else { return };
         let Some(slot) = self.slots.remove(index) else { return };
-        self.window = (self.window + 1).min(WINDOW_MAX);
+        self.due -= usize::from(slot.due);
+        self.resent -= usize::from(slot.sends > 1);
+        self.window = (self.window + 1).min(self.window_max);
 
         let order = match slot.sends {
             1 => {
@@ -154,19 +186,27 @@ impl Outgoing {
                 if soon { slot.first_order } else { slot.last_order }
             }
         };
-        for slot in self.slots.iter_mut().filter(|slot| slot.last_order < order) {
+        // Where nothing was sent twice, only those in front of it were sent before it: mostly none.
+        let before = if self.resent == 0 { index } else { self.slots.len() };
+        for slot in self.slots.range_mut(..before).filter(|slot| slot.last_order < order) {
             slot.overtaken += 1;
-            slot.due |= slot.overtaken >= OVERTAKEN;
+            if slot.overtaken >= OVERTAKEN && !std::mem::replace(&mut slot.due, true) {
+                self.due += 1;
+            }
         }
     }
 
     /// The next message to go out. It is in the window from now on.
     pub(super) fn poll(&mut self, now: Instant, composer: &mut Composer) -> Option<Bytes> {
-        if let Some(index) = self.slots.iter().position(|slot| slot.due) {
+        if self.due > 0
+            && let Some(index) = self.slots.iter().position(|slot| slot.due)
+        {
             return Some(self.resend(now, index));
         }
-        if let Some((kind, payload)) = self.control.pop_front() {
-            return Some(self.transmit(now, kind, payload, composer));
+        while let Some(Control { kind, payload, until }) = self.control.pop_front() {
+            if until.is_none_or(|until| now < until) {
+                return Some(self.transmit(now, kind, payload, composer));
+            }
         }
         if !self.running {
             return None;
@@ -212,7 +252,9 @@ impl Outgoing {
 
     fn resend(&mut self, now: Instant, index: usize) -> Bytes {
         self.transmissions += 1;
+        self.due -= 1;
         let slot = &mut self.slots[index];
+        self.resent += usize::from(slot.sends == 1);
         slot.sends += 1;
         slot.last_sent = now;
         slot.last_order = self.transmissions;
@@ -230,6 +272,7 @@ impl Outgoing {
         let burst = if self.paused { 1 } else { BURST };
         for slot in self.slots.iter_mut().filter(|slot| !slot.due && slot.expires <= now).take(burst) {
             slot.due = true;
+            self.due += 1;
         }
         self.rtt.back_off();
         self.window = (self.window / 2).max(WINDOW_MIN);

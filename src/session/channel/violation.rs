@@ -30,6 +30,30 @@ pub enum Violation {
     /// The agent wants proof of a key that was never agreed on.
     #[error("encryption challenge without an agreed key")]
     ChallengeWithoutKey,
+    /// The agent's challenge does not open with the agreed key.
+    #[error("the agent's encryption challenge does not fit the agreed key")]
+    Challenge,
+    /// What should be encrypted is not.
+    #[error("{got:?} in clear in a session that is to be encrypted")]
+    InClear {
+        /// What came.
+        got: PayloadType,
+    },
+    /// Messages that are not sealed with the agreed key, or were changed on the way.
+    #[error("messages cannot be decrypted with the agreed key, the last one number {sequence}")]
+    WrongTag {
+        /// The last one's number.
+        sequence: i64,
+    },
+    /// Too many acknowledgements of messages that were never sent.
+    #[error("too many acknowledgements of messages that were never sent, the last one of number {sequence}")]
+    NotSent {
+        /// The last one's number.
+        sequence: i64,
+    },
+    /// Many times more acknowledgements than messages.
+    #[error("a flood of acknowledgements")]
+    TooManyAcknowledges,
     /// The agent starts a session that we refused.
     #[error("session started although its terms were refused")]
     StartedAfterRefusal,

@@ -14,6 +14,7 @@
 
 mod command;
 mod link;
+mod nap;
 mod outbox;
 mod retry;
 mod socket;
@@ -29,6 +30,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -37,10 +39,11 @@ use super::{
     event::{End, Event},
     message::{PayloadType, Size},
     random::Random,
-    service::{Resumed, Retry as Again, Service, SessionId, Ticket},
+    service::{DataKey, DataKeyRequest, Resumed, Retry as Again, Service, SessionId, Ticket},
 };
 use command::{Order, Orders};
-use link::{Gone, Pulse};
+use link::{Gone, Pulse, Worth};
+use nap::{LOOK, Nap};
 use outbox::Outbox;
 use retry::Retry;
 use socket::{DialError, Socket, dial};
@@ -53,6 +56,14 @@ const EVENTS: usize = 256;
 const RESUME_LIMIT: Duration = Duration::from_secs(20);
 /// For TerminateSession, while the owner waits for the end; it goes on without being waited for.
 const TERMINATE_WAIT: Duration = Duration::from_secs(2);
+/// For GenerateDataKey: the agent waits 15 s for the answer, which has its way to go, too.
+const KEY_LIMIT: Duration = Duration::from_secs(13);
+/// Connections in a row that broke within seconds, and which the next one follows at once.
+const SHORT_AT_ONCE: u32 = 2;
+/// Connections in a row that broke within seconds although messages came: something between here and there is wrong.
+const SHORT_LIMIT: u32 = 50;
+/// Connections in a row on which something else than WebSocket came.
+const NONSENSE_LIMIT: u32 = 3;
 /// Refusals of the socket in a row, each after a fresh ticket, that make it final.
 const REJECTIONS: u32 = 3;
 
@@ -73,32 +84,48 @@ pub fn open(
     service: Arc<dyn Service>,
     options: Options,
 ) -> (Commands, mpsc::Receiver<Event>) {
-    open_with(ticket, service, options, Pulse::USUAL)
+    let surroundings = Surroundings { pulse: Pulse::USUAL, look: LOOK, wall: Arc::new(SystemTime::now) };
+    open_with(ticket, service, options, surroundings)
+}
+
+/// What tests replace.
+#[derive(Clone)]
+struct Surroundings {
+    pulse: Pulse,
+    /// How often to see whether the machine slept.
+    look: Duration,
+    /// The time of day.
+    wall: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 fn open_with(
     ticket: Ticket,
     service: Arc<dyn Service>,
     options: Options,
-    pulse: Pulse,
+    surroundings: Surroundings,
 ) -> (Commands, mpsc::Receiver<Event>) {
     let (commands, orders) = command::channel(options.size);
     let (sender, events) = mpsc::channel(EVENTS);
     let mut random = Random::new(Uuid::new_v4().as_u64_pair().0);
+    let wall = (surroundings.wall)();
     let config = Config {
         size: options.size,
         seed: random.next(),
-        unix_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
+        nonce: nonce(),
+        unix_ms: wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64),
     };
     let driver = Driver {
         session_id: ticket.session_id.clone(),
+        target: options.target,
         service,
+        key: None,
+        nap: Nap::new(now(), wall),
+        surroundings,
         channel: Channel::new(now(), &config),
         orders,
         outbox: Outbox::new(sender),
         pending: None,
         marks: Vec::new(),
-        pulse,
         random,
         lost_at: None,
         opened: false,
@@ -110,15 +137,19 @@ fn open_with(
 /// The task's state.
 struct Driver {
     session_id: SessionId,
+    target: String,
     service: Arc<dyn Service>,
+    surroundings: Surroundings,
+    nap: Nap,
     channel: Channel,
+    /// The data key that is being made.
+    key: Option<KeyCall>,
     orders: Orders,
     outbox: Outbox,
     /// Input for which the channel has no room. While there is some, no more is taken.
     pending: Option<Bytes>,
     /// To be told when all input has arrived.
     marks: Vec<oneshot::Sender<()>>,
-    pulse: Pulse,
     random: Random,
     /// When the connection was lost; until the new one has shown a sign of life.
     lost_at: Option<Instant>,
@@ -126,10 +157,20 @@ struct Driver {
     opened: bool,
 }
 
+/// GenerateDataKey, going on whatever the connection does.
+type KeyCall = AbortOnDropHandle<Result<DataKey, String>>;
+
 /// What an order leads to.
 enum Step {
     GoOn,
     End,
+}
+
+/// Why there is nothing to wait for any more.
+enum Interrupt {
+    End,
+    /// The machine slept.
+    Nap,
 }
 
 /// What the channel told that concerns the driver.
@@ -162,7 +203,7 @@ impl Driver {
     async fn live(&mut self, ticket: Ticket) -> End {
         let mut retry = Retry::new(now());
         let mut ticket = Some(ticket);
-        let mut rejections = 0;
+        let (mut rejections, mut short, mut nonsense) = (0, 0, 0);
         loop {
             let Some(wait) = retry.next(now(), &mut self.random) else {
                 return End::Lost("gave up after half an hour without a connection".to_owned());
@@ -170,7 +211,12 @@ impl Driver {
             let attempt = prepare(wait, self.service.clone(), self.session_id.clone(), ticket.take());
             let socket = match self.offline(attempt).await {
                 Ok(attempt) => attempt,
-                Err(end) => return end,
+                Err(Interrupt::End) => return End::Terminated,
+                // Another network perhaps, and the attempt was for the old one.
+                Err(Interrupt::Nap) => {
+                    retry = Retry::new(now());
+                    continue;
+                }
             };
             let cause = match socket {
                 Attempt::Open(socket) => {
@@ -180,12 +226,30 @@ impl Driver {
                     }
                     match self.carry(*socket).await {
                         Gone::Ended(end) => return end,
-                        Gone::Lost { cause, good } => {
+                        Gone::Lost { cause, worth } => {
                             self.channel.handle_disconnected();
                             self.lost_at.get_or_insert_with(now);
-                            if good {
-                                retry = Retry::new(now());
-                                rejections = 0;
+                            match worth {
+                                Worth::Nothing => {}
+                                Worth::Nonsense => {
+                                    nonsense += 1;
+                                    if nonsense == NONSENSE_LIMIT {
+                                        return End::Protocol(format!("not WebSocket: {cause}"));
+                                    }
+                                }
+                                Worth::Short => {
+                                    (rejections, short) = (0, short + 1);
+                                    if short == SHORT_LIMIT {
+                                        return End::Lost(format!(
+                                            "{SHORT_LIMIT} connections in a row broke within seconds, the last one: {cause}"
+                                        ));
+                                    }
+                                    retry = Retry::again(now(), short.saturating_sub(SHORT_AT_ONCE));
+                                }
+                                Worth::Lasting => {
+                                    (rejections, short, nonsense) = (0, 0, 0);
+                                    retry = Retry::new(now());
+                                }
                             }
                             cause
                         }
@@ -215,9 +279,13 @@ impl Driver {
     }
 
     /// Does `work` while there is no socket: orders are taken, events handed over.
-    async fn offline<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+    async fn offline<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Interrupt> {
         tokio::pin!(work);
+        let look = self.surroundings.look;
         loop {
+            if self.has_slept(now()) {
+                return Err(Interrupt::Nap);
+            }
             self.take_input();
             self.take_events();
             self.outbox.hand_over();
@@ -225,14 +293,51 @@ impl Driver {
                 biased;
                 step = self.orders.next(self.pending.is_none()) => match self.obey(step) {
                     Step::GoOn => {}
-                    Step::End => return Err(End::Terminated),
+                    Step::End => return Err(Interrupt::End),
                 },
+                key = next_key(&mut self.key) => self.take_key(key),
                 done = &mut work => return Ok(done),
                 handed = self.outbox.wait() => if handed.is_err() {
-                    return Err(End::Terminated);
+                    return Err(Interrupt::End);
                 },
+                () = tokio::time::sleep(look) => {}
             }
         }
+    }
+
+    /// Whether the machine slept since the last time this was asked.
+    fn has_slept(&mut self, now: Instant) -> bool {
+        let slept = self.nap.look(now, (self.surroundings.wall)());
+        if let Some(slept) = slept {
+            debug!(session = %self.session_id, ?slept, "awake again");
+        }
+        slept.is_some()
+    }
+
+    /// Has a data key made. The agent waits for it, so nothing else is waited for.
+    fn ask_key(&mut self, key_id: String, challenge: Option<String>) {
+        debug!(session = %self.session_id, "data key wanted");
+        let (service, session_id) = (self.service.clone(), self.session_id.clone());
+        let target = self.target.clone();
+        let call = async move {
+            let (target, challenge) = (&target[..], challenge.as_deref());
+            let request = DataKeyRequest { key_id: &key_id, session_id: &session_id, target, challenge };
+            match timeout(KEY_LIMIT, service.data_key(request)).await {
+                Ok(Ok(key)) => Ok(key),
+                Ok(Err(error)) => Err(error.summary),
+                Err(_) => Err(format!(
+                    "KMS gave no data key of {key_id} within {} s (kms:GenerateDataKey)",
+                    KEY_LIMIT.as_secs()
+                )),
+            }
+        };
+        self.key = Some(AbortOnDropHandle::new(tokio::spawn(call)));
+    }
+
+    fn take_key(&mut self, key: Result<DataKey, String>) {
+        self.key = None;
+        debug!(session = %self.session_id, made = key.is_ok(), "data key");
+        self.channel.provide_key(now(), key);
     }
 
     fn obey(&mut self, order: Order) -> Step {
@@ -269,6 +374,10 @@ impl Driver {
         let mut told = Told::default();
         while let Some(event) = self.channel.poll_event() {
             let event = match event {
+                ChannelEvent::KeyWanted { key_id, challenge } => {
+                    self.ask_key(key_id, challenge);
+                    continue;
+                }
                 ChannelEvent::Data { kind: PayloadType::StdErr, bytes } => Event::ErrorOutput(bytes),
                 ChannelEvent::Data { bytes, .. } => Event::Output(bytes),
                 ChannelEvent::ExitCode(code) => Event::ExitCode(code),
@@ -374,11 +483,20 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+/// The data key, when it is there; never, if none was asked for.
+async fn next_key(call: &mut Option<KeyCall>) -> Result<DataKey, String> {
+    match call {
+        Some(call) => call.await.unwrap_or_else(|_| Err("the call for a data key broke off".to_owned())),
         None => std::future::pending().await,
     }
+}
+
+/// Where an encrypted session's nonces start.
+fn nonce() -> [u8; 12] {
+    let mut nonce = [0; 12];
+    // Zero would do as well: the key is new in each session.
+    let _ = aws_lc_rs::rand::fill(&mut nonce);
+    nonce
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::session::event::Event;
 /// Above this the socket is not read: what the agent prints waits unacknowledged on its side. Below it messages are
 /// acknowledged at once, however slow the screen, since an agent whose shell has ended waits only two seconds for the
 /// last acknowledgements.
-const LIMIT: usize = 1 << 20;
+const LIMIT: usize = 768 << 10;
 /// What an event costs beside its bytes.
 const EVENT_COST: usize = 256;
 

@@ -25,6 +25,11 @@ impl Retry {
         Self { since: now, attempt: 0 }
     }
 
+    /// After connections that worked and did not last: as after `attempts` in vain.
+    pub(super) fn again(now: Instant, attempts: u32) -> Self {
+        Self { since: now, attempt: attempts }
+    }
+
     /// Counts an attempt; how long to wait before it, or `None` when it is time to give up. The first one is made at
     /// once.
     pub(super) fn next(&mut self, now: Instant, random: &mut Random) -> Option<Duration> {

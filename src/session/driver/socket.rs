@@ -25,8 +25,10 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 const DIAL_LIMIT: Duration = Duration::from_secs(15);
 /// The official ends send at most some KiB in a message and read any size; this is what we would hold in memory.
 const MESSAGE_LIMIT: usize = 16 << 20;
-/// Each message is flushed anyway; this only bounds what waits for a slow network.
+/// Above this a burst of messages is written before it is complete.
 const WRITE_BUFFER: usize = 16 << 10;
+/// Allocated for each connection.
+const READ_BUFFER: usize = 32 << 10;
 
 /// Why there is no socket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +67,7 @@ async fn connect(service: &dyn Service, ticket: &Ticket) -> Result<Socket, DialE
 
     let config = WebSocketConfig::default()
         .write_buffer_size(WRITE_BUFFER)
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MESSAGE_LIMIT))
         .max_frame_size(Some(MESSAGE_LIMIT));
     let (mut socket, _) =

@@ -36,6 +36,10 @@ fn options() -> Options {
     Options { size: Size { cols: 80, rows: 24 }, target: "i-0123456789abcdef0".to_owned() }
 }
 
+fn surroundings(pulse: Pulse) -> Surroundings {
+    Surroundings { pulse, look: LOOK, wall: Arc::new(SystemTime::now) }
+}
+
 struct Far {
     listener: TcpListener,
     url: String,
@@ -46,6 +50,10 @@ struct Far {
     /// TerminateSession is never answered.
     deaf: bool,
     dialable: bool,
+    /// What GenerateDataKey was asked, and what it answers when the gate is opened.
+    key_asked: Mutex<Vec<(String, String, String, Option<String>)>>,
+    key_gate: Notify,
+    key_denied: bool,
 }
 
 impl Service for Far {
@@ -72,8 +80,23 @@ impl Service for Far {
         })
     }
 
-    fn data_key<'a>(&'a self, _: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>> {
-        Box::pin(std::future::pending())
+    fn data_key<'a>(&'a self, request: DataKeyRequest<'a>) -> BoxFuture<'a, Result<DataKey, ServiceError>> {
+        self.key_asked.lock().unwrap().push((
+            request.key_id.to_owned(),
+            request.session_id.to_string(),
+            request.target.to_owned(),
+            request.challenge.map(str::to_owned),
+        ));
+        Box::pin(async {
+            self.key_gate.notified().await;
+            match self.key_denied {
+                true => Err(ServiceError {
+                    summary: "kms:GenerateDataKey on key/1 is denied".to_owned(),
+                    retry: Again::Never,
+                }),
+                false => Ok(DataKey::new(vec![7; 64], b"sealed".to_vec()).unwrap()),
+            }
+        })
     }
 
     fn sign_upgrade<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<HeaderMap, ServiceError>> {
@@ -101,6 +124,9 @@ impl Far {
             terminates: AtomicUsize::new(0),
             deaf: false,
             dialable: true,
+            key_asked: Mutex::default(),
+            key_gate: Notify::new(),
+            key_denied: false,
         }
     }
 
@@ -528,7 +554,7 @@ async fn peers_c12_a_dead_connection_is_noticed() {
     far.answer(Ok(Resumed::Gone("too late".to_owned())));
     let options = options();
     let pulse = Pulse { every: Duration::from_millis(50), limit: Duration::from_millis(300) };
-    let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options, pulse);
+    let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options, surroundings(pulse));
     let mut peer = far.accept().await;
     peer.output(0, "$ ").await;
     // From here on nobody reads the other end, which stays open.
@@ -578,5 +604,244 @@ async fn no_token_and_nothing_typed_or_printed_is_in_the_log() {
     assert!(log.contains("socket open"), "{log}");
     for secret in ["s3cret", "pr1nted", "typ3d", "0utput"] {
         assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+fn kms_request() -> Bytes {
+    let actions = vec![
+        RequestedAction::SessionType {
+            session_type: "Standard_Stream".to_owned(),
+            properties: serde_json::Value::Null,
+        },
+        RequestedAction::KmsEncryption { key_id: "key/1".to_owned(), challenge: Some("cmFuZG9t".to_owned()) },
+    ];
+    HandshakeRequest { agent_version: "3.3.987.0".to_owned(), actions }.encode()
+}
+
+#[tokio::test]
+async fn a_data_key_is_asked_for_once_and_survives_a_cut_connection() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    let request = frame(MessageType::OutputStreamData, 0, PayloadType::HandshakeRequest, kms_request());
+    peer.socket.send(Message::Binary(request.clone())).await.unwrap();
+    peer.wait_for_ack(0).await;
+    drop(peer);
+    until(&mut events, |event| matches!(event, Event::Reconnecting { .. })).await;
+    far.key_gate.notify_one();
+    far.answer(Ok(Resumed::Ticket(far.ticket("second"))));
+    let mut peer = far.accept().await;
+    // The agent may not have heard that we have the request.
+    peer.socket.send(Message::Binary(request)).await.unwrap();
+    let answer = peer.input().await;
+    assert_eq!(answer.payload_type, PayloadType::HandshakeResponse);
+    let answer = HandshakeResponse::parse(&answer.payload).unwrap();
+    let result = ActionResult::Kms {
+        cipher_text_key: b"sealed".to_vec(),
+        cipher_text_hash: None,
+        challenge_acknowledged: true,
+    };
+    assert_eq!(answer.actions[1].result, result);
+    let asked = ["key/1", "alice-0123", "i-0123456789abcdef0"].map(str::to_owned);
+    let [key, session, target] = asked;
+    assert_eq!(*far.key_asked.lock().unwrap(), [(key, session, target, Some("cmFuZG9t".to_owned()))]);
+    until(&mut events, |event| matches!(event, Event::Handshaken { .. })).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_denied_is_told_to_both_sides() {
+    let far = Arc::new(Far { key_denied: true, ..Far::new().await });
+    let (_commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    let request = frame(MessageType::OutputStreamData, 0, PayloadType::HandshakeRequest, kms_request());
+    peer.socket.send(Message::Binary(request)).await.unwrap();
+    far.key_gate.notify_one();
+    let answer = HandshakeResponse::parse(&peer.input().await.payload).unwrap();
+    assert_eq!(answer.actions[1].status, ActionStatus::Failed);
+    assert!(answer.actions[1].error.ends_with("kms:GenerateDataKey on key/1 is denied"));
+    peer.close_channel("Encountered error while initiating handshake.").await;
+    let (seen, _) = to_the_end(&mut events).await;
+    assert!(seen.contains(&Event::Notice("kms:GenerateDataKey on key/1 is denied".to_owned())), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_port_is_told_and_its_flags_and_bytes_keep_their_order_and_are_waited_for() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let mut peer = far.accept().await;
+    let actions = vec![RequestedAction::SessionType {
+        session_type: "Port".to_owned(),
+        properties: serde_json::json!({"portNumber": "80", "type": "LocalPortForwarding"}),
+    }];
+    let request = HandshakeRequest { agent_version: "3.3.987.0".to_owned(), actions }.encode();
+    for (sequence, kind, payload) in [
+        (0, PayloadType::HandshakeRequest, request),
+        (1, PayloadType::HandshakeComplete, HandshakeComplete::default().encode()),
+        (2, PayloadType::Flag, Flag::ConnectToPortError.encode()),
+        (3, PayloadType::StdErr, Bytes::from_static(b"complaint")),
+        (4, PayloadType::ExitCode, ExitCode(7).encode()),
+    ] {
+        let bytes = frame(MessageType::OutputStreamData, sequence, kind, payload);
+        peer.socket.send(Message::Binary(bytes)).await.unwrap();
+    }
+    let seen = until(&mut events, |event| matches!(event, Event::ExitCode(7))).await;
+    assert!(
+        matches!(&seen[1], Event::Handshaken { session_type: SessionType::Port(port), .. } if port.port == "80")
+    );
+    let complaint = Event::ErrorOutput(Bytes::from_static(b"complaint"));
+    assert_eq!(seen[3..5], [Event::Flag(Flag::ConnectToPortError), complaint]);
+
+    commands.input(Bytes::from_static(b"one")).await;
+    commands.flag(Flag::DisconnectToPort).await;
+    commands.input(Bytes::from_static(b"two")).await;
+    let drained = tokio::spawn(async move { commands.drained().await });
+    assert_eq!(peer.input().await.payload_type, PayloadType::HandshakeResponse);
+    let mut last = 0;
+    for (kind, payload) in [
+        (PayloadType::Output, &b"one"[..]),
+        (PayloadType::Flag, &[0, 0, 0, 1]),
+        (PayloadType::Output, b"two"),
+    ] {
+        let frame = peer.input().await;
+        assert_eq!((frame.payload_type, &frame.payload[..]), (kind, payload));
+        last = frame.sequence;
+    }
+    for sequence in 0..last {
+        peer.acknowledge(sequence).await;
+    }
+    assert!(!drained.is_finished(), "one is not there yet");
+    peer.acknowledge(last).await;
+    timeout(HANG, drained).await.unwrap().unwrap();
+    // The last handle went with it.
+    assert_eq!(to_the_end(&mut events).await.1, End::Terminated);
+}
+
+/// A clock that the test sets forward.
+fn slept(pulse: Pulse) -> (Surroundings, Arc<AtomicUsize>) {
+    let hours = Arc::new(AtomicUsize::new(0));
+    let asked = hours.clone();
+    let wall = move || SystemTime::now() + Duration::from_secs(3600) * asked.load(Ordering::SeqCst) as u32;
+    (Surroundings { pulse, look: Duration::from_millis(20), wall: Arc::new(wall) }, hours)
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_looks_at_once_whether_the_connection_lives() {
+    let far = Arc::new(Far::new().await);
+    let pulse = Pulse { every: Duration::from_secs(3600), limit: Duration::from_millis(300) };
+    let (surroundings, hours) = slept(pulse);
+    let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options(), surroundings);
+    let mut peer = far.accept().await;
+    peer.output(0, "$ ").await;
+    peer.wait_for_ack(0).await;
+    until(&mut events, |event| matches!(event, Event::Output(_))).await;
+    hours.store(1, Ordering::SeqCst);
+    far.answer(Ok(Resumed::Ticket(far.ticket("second"))));
+    // From here on nobody answers on the old connection.
+    let noticed =
+        |event: &Event| matches!(event, Event::Reconnecting { cause, .. } if cause == "no answer for 300ms");
+    until(&mut events, noticed).await;
+    let mut again = far.accept().await;
+    again.output(1, "still here").await;
+    until(&mut events, |event| matches!(event, Event::Resumed { .. })).await;
+    drop(peer);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_while_it_reconnected_does_not_wait_for_the_old_attempt() {
+    let far = Arc::new(Far::new().await);
+    let (surroundings, hours) = slept(Pulse::USUAL);
+    let (commands, mut events) = open_with(far.ticket("first"), far.clone(), options(), surroundings);
+    drop(far.accept().await);
+    until(&mut events, |event| matches!(event, Event::Reconnecting { .. })).await;
+    // ResumeSession hangs: its connection died with the lid.
+    while far.resumes.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    far.answer(Ok(Resumed::Ticket(far.ticket("second"))));
+    hours.store(1, Ordering::SeqCst);
+    assert_eq!(far.accept().await.open.token, "second");
+    commands.end();
+    to_the_end(&mut events).await;
+}
+
+/// Takes a connection to the point where it is a WebSocket, and gives the bare stream.
+async fn bare(far: &Far) -> TcpStream {
+    far.accept().await.socket.into_inner()
+}
+
+#[tokio::test]
+async fn a_message_of_4_gb_ends_the_session_in_a_sentence() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    let mut stream = bare(&far).await;
+    let header = [&[0x82, 127][..], &(4_u64 << 30).to_be_bytes(), &[0; 4096]].concat();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &header).await.unwrap();
+    let (_, end) = to_the_end(&mut events).await;
+    assert!(matches!(&end, End::Protocol(text) if text.contains("far too large")), "{end:?}");
+    assert_eq!(far.terminates.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_speaks_something_else_is_left_after_a_few_attempts() {
+    let far = Arc::new(Far::new().await);
+    let (_commands, mut events) = far.open();
+    for n in 1..=3 {
+        let mut stream = bare(&far).await;
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"\xff\xff220 smtp.example.com ready\r\n")
+            .await
+            .unwrap();
+        if n < 3 {
+            far.answer(Ok(Resumed::Ticket(far.ticket("next"))));
+        }
+        // Until the client has gone.
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    }
+    let (_, end) = to_the_end(&mut events).await;
+    assert!(matches!(&end, End::Protocol(text) if text.contains("not WebSocket")), "{end:?}");
+}
+
+#[tokio::test]
+async fn connections_that_break_again_and_again_are_not_made_without_a_pause_nor_for_ever() {
+    let far = Arc::new(Far::new().await);
+    // No real waiting in this one.
+    let (_commands, mut events) = far.open();
+    for n in 0..6 {
+        let mut peer = far.accept().await;
+        peer.output(n, "x").await;
+        peer.wait_for_ack(n).await;
+        far.answer(Ok(Resumed::Ticket(far.ticket("next"))));
+        drop(peer);
+    }
+    let mut attempts = Vec::new();
+    while attempts.len() < 6 {
+        if let Some(Event::Reconnecting { attempt, .. }) = timeout(HANG, events.recv()).await.unwrap() {
+            attempts.push(attempt);
+        }
+    }
+    assert_eq!(attempts, [1, 1, 2, 3, 4, 5], "later ones wait like attempts in vain");
+}
+
+#[tokio::test]
+async fn a_flood_of_acknowledgements_ends_the_session() {
+    for sequence in [0, 1 << 40] {
+        let far = Arc::new(Far::new().await);
+        let (_commands, mut events) = far.open();
+        let mut peer = far.accept().await;
+        peer.output(0, "$ ").await;
+        peer.input().await;
+        let payload = Acknowledge {
+            message_type: "input_stream_data".to_owned(),
+            message_id: Uuid::nil(),
+            sequence,
+            sequential: true,
+        };
+        let bytes = frame(MessageType::Acknowledge, 0, PayloadType::None, payload.encode());
+        let flood =
+            tokio::spawn(
+                async move { while peer.socket.feed(Message::Binary(bytes.clone())).await.is_ok() {} },
+            );
+        let (_, end) = to_the_end(&mut events).await;
+        assert!(matches!(&end, End::Protocol(text) if text.contains("acknowledgements")), "{end:?}");
+        flood.abort();
     }
 }

@@ -10,12 +10,14 @@
 //!  48 i64 sequence         56 u64 flags                  116 u32 payload length, then the payload
 //! ```
 
+use std::fmt;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
 /// One protocol message, without its digest: that is checked while parsing and computed while printing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     /// What kind of message this is.
     pub message_type: MessageType,
@@ -35,6 +37,22 @@ pub struct Frame {
     pub payload: Bytes,
     /// Which of the two header forms the frame has.
     pub header_length: HeaderLength,
+}
+
+/// Without the payload: what is typed and printed belongs into no log.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("message_type", &self.message_type)
+            .field("sequence", &self.sequence)
+            .field("payload_type", &self.payload_type)
+            .field("payload", &format_args!("[{} bytes]", self.payload.len()))
+            .field("flags", &self.flags)
+            .field("id", &self.id)
+            .field("created_ms", &self.created_ms)
+            .field("header_length", &self.header_length)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The type field of a frame.

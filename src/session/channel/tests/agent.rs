@@ -8,12 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::{Kind, kms::Keys};
 use crate::session::message::*;
 
 const RESEND_LOOP: Duration = Duration::from_millis(100);
+pub(super) const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1111";
 const OUTPUT_PAUSE: Duration = Duration::from_millis(1);
 
 #[derive(Debug, PartialEq, Eq)]
@@ -22,21 +24,27 @@ enum Phase {
     Starting(Instant),
     /// The request is to be sent, or is sent.
     AwaitResponse,
+    /// The key is there; this is what the client has to seal anew.
+    AwaitChallenge(Vec<u8>),
     Running,
 }
 
 pub(super) struct Agent {
     /// Frames for the network.
     pub(super) out: VecDeque<Bytes>,
-    /// What the shell got.
+    /// What the shell, or the port, got.
     pub(super) received: Vec<u8>,
+    /// Flags, and how much had been received before each.
+    pub(super) flags: Vec<(usize, Flag)>,
     pub(super) sizes: Vec<Size>,
     pub(super) responses: Vec<HandshakeResponse>,
     /// Input that came during the handshake and was thrown away.
     pub(super) wasted: usize,
     /// What the shell will print, and from when on.
-    pub(super) script: VecDeque<(Instant, Bytes)>,
+    pub(super) script: VecDeque<(Instant, PayloadType, Bytes)>,
     phase: Phase,
+    keys: Option<Keys>,
+    sealed: u64,
     paused: bool,
     next: i64,
     unacked: VecDeque<(i64, Bytes, Instant)>,
@@ -51,15 +59,18 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(now: Instant, session_type: Option<&str>, start: Duration) -> Self {
+    pub(super) fn new(now: Instant, kind: Kind, start: Duration) -> Self {
         let mut agent = Self {
             out: VecDeque::new(),
             received: Vec::new(),
+            flags: Vec::new(),
             sizes: Vec::new(),
             responses: Vec::new(),
             wasted: 0,
             script: VecDeque::new(),
             phase: Phase::Starting(now + start),
+            keys: kind.keys(),
+            sealed: 0,
             paused: false,
             next: 0,
             unacked: VecDeque::new(),
@@ -72,15 +83,19 @@ impl Agent {
             early: BTreeMap::new(),
             ids: 1,
         };
-        if let Some(session_type) = session_type {
+        if let Some(session_type) = kind.session_type() {
             agent.phase = Phase::AwaitResponse;
-            let request = HandshakeRequest {
-                agent_version: "3.3.987.0".to_owned(),
-                actions: vec![RequestedAction::SessionType {
-                    session_type: session_type.to_owned(),
-                    properties: Value::Null,
-                }],
+            let properties = match kind {
+                Kind::Port => json!({"portNumber": "80", "type": "LocalPortForwarding"}),
+                _ => Value::Null,
             };
+            let session_type = session_type.to_owned();
+            let mut actions = vec![RequestedAction::SessionType { session_type, properties }];
+            if agent.keys.is_some() {
+                let challenge = Some("c2l4dGVlbiByYW5kb21zIQ==".to_owned());
+                actions.push(RequestedAction::KmsEncryption { key_id: KEY.to_owned(), challenge });
+            }
+            let request = HandshakeRequest { agent_version: "3.3.987.0".to_owned(), actions };
             agent.send(now, PayloadType::HandshakeRequest, request.encode());
         }
         agent
@@ -110,6 +125,14 @@ impl Agent {
     }
 
     pub(super) fn send(&mut self, now: Instant, ptype: PayloadType, payload: Bytes) {
+        let encrypted = matches!(ptype, PayloadType::Output | PayloadType::StdErr | PayloadType::ExitCode);
+        let payload = match self.keys.as_ref().filter(|_| encrypted) {
+            Some(keys) => {
+                self.sealed += 1;
+                keys.seal(self.sealed, &payload)
+            }
+            None => payload,
+        };
         let sequence = self.next;
         self.next += 1;
         let flags = u64::from(sequence == 0);
@@ -183,30 +206,63 @@ impl Agent {
             (Phase::AwaitResponse, PayloadType::HandshakeResponse) => {
                 let response = HandshakeResponse::parse(&frame.payload).unwrap();
                 assert!(response.actions.iter().all(|action| action.status == ActionStatus::Success));
+                let ciphertext = response.actions.get(1).map(|action| match &action.result {
+                    ActionResult::Kms { cipher_text_key, challenge_acknowledged: true, .. } => {
+                        cipher_text_key
+                    }
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!(ciphertext, self.keys.as_ref().map(|keys| &keys.ciphertext));
                 self.responses.push(response);
-                self.phase = Phase::Running;
-                self.pump_at = now;
-                let complete = HandshakeComplete { nanoseconds: 1, customer_message: String::new() };
-                self.send(now, PayloadType::HandshakeComplete, complete.encode());
+                let Some(keys) = &self.keys else {
+                    self.complete(now, "");
+                    return true;
+                };
+                let challenge: Vec<u8> = (0..64).map(|n| n ^ 0x35).collect();
+                self.sealed += 1;
+                let question = EncryptionChallenge { challenge: keys.seal(self.sealed, &challenge).to_vec() };
+                self.phase = Phase::AwaitChallenge(challenge);
+                self.send(now, PayloadType::EncChallengeRequest, question.encode());
             }
+            (Phase::AwaitChallenge(challenge), PayloadType::EncChallengeResponse) => {
+                let answer = EncryptionChallenge::parse(&frame.payload).unwrap();
+                assert_eq!(&self.keys.as_ref().unwrap().open(&answer.challenge), challenge);
+                self.complete(now, "This session is encrypted using AWS KMS.");
+            }
+            (Phase::AwaitChallenge(_), _) => self.wasted += 1,
             (_, PayloadType::HandshakeResponse) => {
                 panic!("a further response blocks the official agent for ever")
             }
             (Phase::AwaitResponse, _) => self.wasted += 1,
             (Phase::Starting(at), _) if now < *at => return false,
             (_, PayloadType::Size) => self.sizes.push(Size::parse(&frame.payload).unwrap()),
-            (_, PayloadType::Output) => self.received.extend_from_slice(&frame.payload),
+            (_, PayloadType::Output) => match &self.keys {
+                Some(keys) => self.received.extend(keys.open(&frame.payload)),
+                None => self.received.extend_from_slice(&frame.payload),
+            },
+            (_, PayloadType::Flag) => {
+                self.flags.push((self.received.len(), Flag::parse(&frame.payload).unwrap()));
+            }
             (_, other) => panic!("unexpected {other:?}"),
         }
         true
     }
 
+    fn complete(&mut self, now: Instant, message: &str) {
+        self.phase = Phase::Running;
+        self.pump_at = now;
+        let complete = HandshakeComplete { nanoseconds: 1, customer_message: message.to_owned() };
+        self.send(now, PayloadType::HandshakeComplete, complete.encode());
+    }
+
+    fn may_print(&self) -> bool {
+        !self.paused && matches!(self.phase, Phase::Running | Phase::Starting(_))
+    }
+
     pub(super) fn timeout(&self) -> Option<Instant> {
         let resend = (!self.unacked.is_empty()).then_some(self.loop_at);
         let pump = match self.script.front() {
-            Some((at, _)) if !self.paused && self.phase != Phase::AwaitResponse => {
-                Some((*at).max(self.pump_at))
-            }
+            Some((at, ..)) if self.may_print() => Some((*at).max(self.pump_at)),
             _ => None,
         };
         resend.into_iter().chain(pump).min()
@@ -226,13 +282,9 @@ impl Agent {
                 self.out.push_back(frame.clone());
             }
         }
-        if self.phase != Phase::AwaitResponse
-            && !self.paused
-            && now >= self.pump_at
-            && self.script.front().is_some_and(|(at, _)| *at <= now)
-        {
-            let (_, bytes) = self.script.pop_front().unwrap();
-            self.send(now, PayloadType::Output, bytes);
+        if self.may_print() && now >= self.pump_at && self.script.front().is_some_and(|(at, ..)| *at <= now) {
+            let (_, kind, bytes) = self.script.pop_front().unwrap();
+            self.send(now, kind, bytes);
             self.pump_at = now + OUTPUT_PAUSE;
         }
     }

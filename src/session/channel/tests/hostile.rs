@@ -27,7 +27,7 @@ fn output(sequence: i64, payload: impl Into<Bytes>) -> Bytes {
 
 fn channel() -> (Channel, Instant) {
     let now = Instant::now();
-    let config = Config { size: Size { cols: 80, rows: 24 }, seed: 1, unix_ms: 1 };
+    let config = Config { size: Size { cols: 80, rows: 24 }, seed: 1, nonce: [1; 12], unix_ms: 1 };
     let mut channel = Channel::new(now, &config);
     channel.handle_reconnected(now);
     (channel, now)

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 
-use super::agent::{Agent, closed_frame, service_frame};
+use super::{
+    Kind,
+    agent::{Agent, KEY, closed_frame, service_frame},
+};
 use crate::session::{channel::*, message::*, random::Random};
 
 /// Enough for every seed by a factor of ten; a livelock goes past it.
@@ -28,6 +31,9 @@ pub(super) enum Happening {
     ToAgent(Bytes),
     ToClient(Bytes),
     Type(Bytes),
+    Flag(u32),
+    /// KMS has answered.
+    Key,
     Resize {
         cols: u32,
         rows: u32,
@@ -45,13 +51,22 @@ pub(super) enum Happening {
     AgentReconnect,
 }
 
+#[derive(Debug)]
+enum Typed {
+    Bytes(Bytes),
+    Flag(Flag),
+}
+
 pub(super) struct Pair {
     pub(super) now: Instant,
     pub(super) client: Channel,
     pub(super) agent: Agent,
     pub(super) network: Network,
-    /// What the user saw.
+    /// What the user saw: output, standard error, flags (and how much output had come before each), exit codes.
     pub(super) seen: Vec<u8>,
+    pub(super) errors: Vec<u8>,
+    pub(super) flags: Vec<(usize, Flag)>,
+    pub(super) codes: Vec<i32>,
     pub(super) events: Vec<ChannelEvent>,
     pub(super) ended: Option<ChannelEvent>,
     /// Frames that the client put on the wire.
@@ -63,24 +78,30 @@ pub(super) struct Pair {
     random: Random,
     queue: BinaryHeap<Reverse<(Instant, u64, Happening)>>,
     order: u64,
-    typing: VecDeque<Bytes>,
+    kind: Kind,
+    typing: VecDeque<Typed>,
     first_copies: BTreeMap<i64, Bytes>,
     acked: BTreeMap<i64, ()>,
     steps: usize,
 }
 
 impl Pair {
-    pub(super) fn new(seed: u64, session_type: Option<&str>, network: Network) -> Self {
+    pub(super) fn new(seed: u64, kind: Kind, network: Network) -> Self {
         let now = Instant::now();
-        let config = Config { size: Size { cols: 80, rows: 24 }, seed, unix_ms: 1_700_000_000_000 };
+        let config =
+            Config { size: Size { cols: 80, rows: 24 }, seed, nonce: [0xfe; 12], unix_ms: 1_700_000_000_000 };
         let mut client = Channel::new(now, &config);
         client.handle_reconnected(now);
         Self {
             now,
             client,
-            agent: Agent::new(now, session_type, Duration::from_millis(300)),
+            agent: Agent::new(now, kind, Duration::from_millis(300)),
             network,
             seen: Vec::new(),
+            errors: Vec::new(),
+            flags: Vec::new(),
+            codes: Vec::new(),
+            kind,
             events: Vec::new(),
             ended: None,
             sent: Vec::new(),
@@ -149,9 +170,22 @@ impl Pair {
                 }
                 self.client.handle_frame(self.now, &bytes);
             }
-            Happening::Type(bytes) => self.typing.push_back(bytes),
+            Happening::Type(bytes) => self.typing.push_back(Typed::Bytes(bytes)),
+            Happening::Flag(number) => {
+                self.typing.push_back(Typed::Flag(Flag::parse(&number.to_be_bytes()).unwrap()));
+            }
+            Happening::Key => {
+                let key = self.kind.keys().unwrap().data_key();
+                self.client.provide_key(self.now, Ok(key));
+            }
             Happening::Resize { cols, rows } => self.client.resize(Size { cols, rows }),
-            Happening::Discard => self.client.discard_input(self.typing.drain(..).collect()),
+            Happening::Discard => {
+                let typed = self.typing.drain(..).filter_map(|typed| match typed {
+                    Typed::Bytes(bytes) => Some(bytes),
+                    Typed::Flag(_) => None,
+                });
+                self.client.discard_input(typed.collect());
+            }
             Happening::Blackout => {
                 self.up = false;
                 self.drop_in_flight();
@@ -201,10 +235,16 @@ impl Pair {
     /// Moves everything that moves without time passing.
     fn settle(&mut self) {
         loop {
-            while let Some(bytes) = self.typing.pop_front() {
-                let rest = self.client.send(bytes);
+            while let Some(typed) = self.typing.pop_front() {
+                let rest = match typed {
+                    Typed::Bytes(bytes) => self.client.send(bytes),
+                    Typed::Flag(flag) => {
+                        self.client.send_flag(flag);
+                        continue;
+                    }
+                };
                 if !rest.is_empty() {
-                    self.typing.push_front(rest);
+                    self.typing.push_front(Typed::Bytes(rest));
                     break;
                 }
             }
@@ -218,7 +258,17 @@ impl Pair {
         while let Some(event) = self.client.poll_event() {
             assert_eq!(self.ended, None, "an event after the last one: {event:?}");
             match &event {
+                ChannelEvent::Data { kind: PayloadType::StdErr, bytes } => {
+                    self.errors.extend_from_slice(bytes);
+                }
                 ChannelEvent::Data { bytes, .. } => self.seen.extend_from_slice(bytes),
+                ChannelEvent::Flag(flag) => self.flags.push((self.seen.len(), *flag)),
+                ChannelEvent::ExitCode(code) => self.codes.push(*code),
+                ChannelEvent::KeyWanted { key_id, challenge } => {
+                    assert_eq!((&key_id[..], challenge.is_some()), (KEY, true));
+                    let delay = Duration::from_millis(self.random.below(5000));
+                    self.after(delay, Happening::Key);
+                }
                 ChannelEvent::Ready => self.ready = true,
                 ChannelEvent::Closed { .. } | ChannelEvent::Failed(_) => self.ended = Some(event.clone()),
                 _ => {}
@@ -233,12 +283,15 @@ impl Pair {
         if frame.message_type == MessageType::InputStreamData {
             match frame.payload_type {
                 PayloadType::HandshakeResponse => assert_eq!(frame.sequence, 0),
+                PayloadType::EncChallengeResponse => assert_eq!(frame.sequence, 1),
                 _ => {
                     assert!(
                         self.first_copies.contains_key(&frame.sequence) || self.is_running(),
                         "too early: {frame:?}"
                     );
-                    assert!(frame.payload.len() <= STREAM_PAYLOAD_LIMIT);
+                    let sealed = if self.kind == Kind::Encrypted { 28 } else { 0 };
+                    assert!(frame.payload.len() <= STREAM_PAYLOAD_LIMIT + sealed);
+                    assert!(self.kind != Kind::Port || frame.payload_type != PayloadType::Size);
                 }
             }
             let expected = self.first_copies.len() as i64;

@@ -14,8 +14,8 @@ fn good() -> Network {
 
 /// A shell that has printed its prompt to a client that has sent its size.
 fn running(network: Network) -> Pair {
-    let mut pair = Pair::new(1, None, network);
-    pair.agent.script.push_back((pair.now, Bytes::from_static(b"$ ")));
+    let mut pair = Pair::new(1, Kind::Shell, network);
+    pair.agent.script.push_back((pair.now, PayloadType::Output, Bytes::from_static(b"$ ")));
     pair.run(|pair| pair.seen == b"$ " && pair.client.is_idle() && pair.agent.is_idle());
     pair
 }
@@ -165,7 +165,7 @@ fn a_reconnect_sends_the_window_again_in_order_and_then_the_size() {
 
 #[test]
 fn the_handshake_is_answered_once_even_if_the_answer_is_lost_and_the_question_repeated() {
-    let mut pair = Pair::new(1, Some("InteractiveCommands"), Network { lose: 700, double: 300, ..good() });
+    let mut pair = Pair::new(1, Kind::Greeted, Network { lose: 700, double: 300, ..good() });
     pair.after(Duration::ZERO, Happening::Type(Bytes::from_static(b"early")));
     pair.after(ms(500), Happening::Cut { tell: false });
     pair.after(ms(900), Happening::Reconnect);
@@ -174,13 +174,13 @@ fn the_handshake_is_answered_once_even_if_the_answer_is_lost_and_the_question_re
     assert_eq!(pair.agent.responses[0].client_version, CLIENT_VERSION);
     assert_eq!((pair.agent.wasted, &pair.agent.received[..]), (0, &b"early"[..]));
     let agent_version = "3.3.987.0".to_owned();
-    let session_type = SessionType::InteractiveCommands;
+    let session_type = SessionType::Shell;
     assert!(pair.events.contains(&ChannelEvent::Handshaken { agent_version, session_type }));
 }
 
 /// Our answer to these actions, and what the user is told.
 fn answer_to(actions: Vec<RequestedAction>) -> (HandshakeResponse, Vec<ChannelEvent>, Pair) {
-    let mut pair = Pair::new(1, None, good());
+    let mut pair = Pair::new(1, Kind::Shell, good());
     let request = HandshakeRequest { agent_version: "3.3.987.0".to_owned(), actions };
     let now = pair.now;
     pair.agent.send(now, PayloadType::HandshakeRequest, request.encode());
@@ -207,11 +207,9 @@ fn each_requested_action_has_its_answer() {
         assert_eq!((&response.actions[0].error[..], response.errors), ("", None));
         assert_eq!(events.len(), 1, "{events:?}");
     }
-    let kms = RequestedAction::KmsEncryption { key_id: "arn:aws:kms:x".to_owned(), challenge: None };
     let other = RequestedAction::Other { action_type: "Dance".to_owned(), parameters: Value::Null };
     for (action, status, words) in [
         (session_type("Sing"), ActionStatus::Failed, "Unknown session type Sing"),
-        (kms, ActionStatus::Failed, "lacks KMS yet"),
         (other, ActionStatus::Unsupported, "Unsupported action Dance"),
     ] {
         let action_type = action.action_type().to_owned();
