@@ -26,7 +26,7 @@ use super::{
     upgrade,
     xml::Xml,
 };
-use crate::sim::control::{Control, Facts, Refused};
+use crate::sim::control::{self, Control, Facts, Refused};
 
 /// Where control channels are.
 const CONTROL_PATH: &str = "/v1/control-channel/";
@@ -153,7 +153,9 @@ impl Api {
             // Of those that the caller has too, the official agent needs these: documents that refer to others, and keys.
             ("ssm", "GetDocument" | "DescribeDocument" | "GetParameters") | ("kms", "Decrypt") => {
                 let call = Call::read(head, body).map_err(|(_, error)| error)?;
-                let text = self.perform(body, call, request_id).await?;
+                let role = control::ROLE.rsplit('/').next().unwrap_or_default();
+                let role = self.machine_arn(role, node);
+                let text = self.perform(body, call, request_id, Some(&role)).await?;
                 serde_json::from_str(&text).map_err(|_| unknown())
             }
             _ => Err(unknown()),

@@ -92,9 +92,22 @@ pub(super) fn decrypt(context: &Context<'_>, request: &Map<String, Value>) -> Re
     let blob = blob.unwrap_or_default();
     let held = api.ring.of_blob(&blob, key_id).map_err(KeyError::answer)?;
     let arn = api.ring.arn(held);
-    api.permit(Wire::Json, ACTION, Some(&arn))?;
-    if held.key.caller_lacks.iter().any(|lacking| lacking == ACTION) {
-        return Err(api.key_denial(ACTION, &arn));
+    let lacking = |list: &[String]| list.iter().any(|lacking| lacking == ACTION);
+    match context.role {
+        None => {
+            api.permit(Wire::Json, ACTION, Some(&arn))?;
+            if lacking(&held.key.caller_lacks) {
+                return Err(api.key_denial(ACTION, &arn));
+            }
+        }
+        Some(role) => {
+            let refused = api
+                .node_denial(role, ACTION, &arn)
+                .or_else(|| lacking(&held.key.nodes_lack).then(|| ring::nodes_denial(role, &arn)));
+            if let Some(sentence) = refused {
+                return Err(ApiError::denied(Wire::Json, &sentence));
+            }
+        }
     }
     let plaintext = api.ring.open(held, &blob, &encryption_context).map_err(KeyError::answer)?;
     if dry_run {

@@ -97,6 +97,8 @@ struct Context<'a> {
     now: Timestamp,
     /// The foreign agents that are nodes now.
     guests: &'a [Node],
+    /// The role of the node that calls, as an ARN; `None`: the region's user does.
+    role: Option<&'a str>,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -261,11 +263,17 @@ impl Api {
         request_id: &str,
     ) -> Result<String, ApiError> {
         self.verify(head, body, &call, Timestamp::now())?;
-        self.perform(body, call, request_id).await
+        self.perform(body, call, request_id, None).await
     }
 
-    /// Answers a call that was let in.
-    async fn perform(&self, body: &[u8], call: Call, request_id: &str) -> Result<String, ApiError> {
+    /// Answers a call that was let in: of the user, or of a node's role.
+    async fn perform(
+        &self,
+        body: &[u8],
+        call: Call,
+        request_id: &str,
+        role: Option<&str>,
+    ) -> Result<String, ApiError> {
         if let Some(by) = self.slowness(&call.action) {
             tokio::time::sleep(by).await;
         }
@@ -278,7 +286,7 @@ impl Api {
         }
         let first = self.world.nodes().len();
         let guests = self.control.as_ref().map(|control| control.nodes(first)).unwrap_or_default();
-        let context = Context { api: self, request_id, now, guests: &guests };
+        let context = Context { api: self, request_id, now, guests: &guests, role };
         match call.operation {
             Operation::Json(operation) => Ok(operation(&context, &input::object(body)?)?.to_string()),
             Operation::Form(operation, form) => operation(&context, &form),

@@ -19,7 +19,7 @@ const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(1);
 const MOST_TOKENS: usize = 16;
 
 /// The role of hybrid nodes, as the console makes it.
-const ROLE: &str = "service-role/AmazonEC2RunCommandRoleForManagedInstances";
+pub(crate) const ROLE: &str = "service-role/AmazonEC2RunCommandRoleForManagedInstances";
 
 /// A registered agent.
 pub(super) struct Guest {

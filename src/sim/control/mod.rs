@@ -39,7 +39,7 @@ use uuid::Uuid;
 
 use self::{channel::Line, guest::Guest, task::Completion};
 pub(crate) use self::{
-    guest::{Facts, RoleKey},
+    guest::{Facts, ROLE, RoleKey},
     task::Task,
     tls::{HANDSHAKE, Tls},
 };

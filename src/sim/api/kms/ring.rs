@@ -208,15 +208,18 @@ impl Keys for NodeKeys {
             return Err(told("AccessDeniedException", Some(sentence.replace("{key}", &arn))));
         }
         if held.key.nodes_lack.iter().any(|lacking| lacking == "kms:Decrypt") {
-            let text = format!(
-                "User: {} is not authorized to perform: kms:Decrypt on resource: {arn} because no resource-based policy allows the \
-                 kms:Decrypt action",
-                self.principal
-            );
-            return Err(told("AccessDeniedException", Some(text)));
+            return Err(told("AccessDeniedException", Some(nodes_denial(&self.principal, &arn))));
         }
         self.ring.open(held, ciphertext, context).map_err(failed)
     }
+}
+
+/// The sentence by which a key's policy refuses a node's role.
+pub(super) fn nodes_denial(principal: &str, arn: &str) -> String {
+    format!(
+        "User: {principal} is not authorized to perform: kms:Decrypt on resource: {arn} because no resource-based policy allows the \
+         kms:Decrypt action"
+    )
 }
 
 #[cfg(test)]
