@@ -2,6 +2,8 @@
 //!
 //! Deadlines end a hang; none of them judges.
 
+mod kinds;
+
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use bytes::Bytes;
@@ -21,8 +23,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::session::message::{
-    Acknowledge, ActionResult, ActionStatus, ChannelClosed, Checks, Frame, HandshakeResponse, MessageType,
-    OpenDataChannel, PayloadType, ProcessedAction, Size,
+    Acknowledge, ChannelClosed, Checks, Frame, MessageType, OpenDataChannel, PayloadType, Size,
 };
 
 const HANG: Duration = Duration::from_secs(60);
@@ -88,6 +89,8 @@ struct Client {
     socket: WebSocketStream<TcpStream>,
     next: i64,
     unacknowledged: BTreeMap<i64, Bytes>,
+    /// Encrypts and decrypts, if the session is encrypted.
+    cipher: Option<kinds::Cipher>,
     expected: i64,
     early: BTreeMap<i64, Frame>,
     /// All output in order.
@@ -104,6 +107,7 @@ impl Client {
             socket: socket(gateway, id).await,
             next: 0,
             unacknowledged: BTreeMap::new(),
+            cipher: None,
             expected: 0,
             early: BTreeMap::new(),
             screen: Vec::new(),
