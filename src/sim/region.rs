@@ -96,6 +96,9 @@ impl Region {
     /// Ends all sessions, their shells and the listener, and waits until they are gone.
     pub async fn shutdown(self) {
         self.stop.cancel();
+        if let Some(control) = self.api.control() {
+            control.stop();
+        }
         self.gateway.shutdown().await;
         self.tasks.close();
         self.tasks.wait().await;
@@ -105,6 +108,9 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         self.stop.cancel();
+        if let Some(control) = self.api.control() {
+            control.stop();
+        }
         self.gateway.stop();
     }
 }

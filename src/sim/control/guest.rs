@@ -11,8 +11,8 @@ use crate::sim::{
 
 /// How long role credentials are good; the official agent fetches new ones at half the time.
 const ROLE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
-/// How many of them are remembered: every worker process of an agent may hold its own.
-const MOST_ROLE_KEYS: usize = 64;
+/// How many of them are remembered beside the expired: the official agent may get its own for each session.
+const MOST_ROLE_KEYS: usize = 4096;
 /// How long the token for a control channel may be used.
 const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(1);
 /// More unused ones are not kept.
@@ -85,11 +85,12 @@ impl Guest {
             token: random::session_token(),
             expires: now.checked_add(ROLE_LIFETIME).unwrap_or(Timestamp::MAX),
         };
+        self.role_keys.retain(|key| key.expires > now);
         keep(&mut self.role_keys, MOST_ROLE_KEYS, key.clone());
         key
     }
 
-    /// Credentials by their id, expired ones too.
+    /// Credentials by their id; they may have expired.
     pub(super) fn role_key(&self, access_key_id: &str) -> Option<&RoleKey> {
         self.role_keys.iter().find(|key| key.credentials.access_key_id == access_key_id)
     }
@@ -245,5 +246,15 @@ mod tests {
         let known = |key: &RoleKey| guest.role_key(&key.credentials.access_key_id).map(|key| key.expires);
         assert_eq!((known(&first), known(&second)), (Some(at("01:00:00")), Some(at("01:30:00"))));
         assert!(guest.role_key("ASIAUNKNOWN").is_none());
+        // One for each of a hundred sessions: the agent's own stay.
+        for _ in 0..100 {
+            guest.issue_role_key(at("00:40:00"));
+        }
+        assert_eq!(
+            guest.role_key(&first.credentials.access_key_id).map(|key| key.expires),
+            Some(at("01:00:00"))
+        );
+        guest.issue_role_key(at("01:00:00"));
+        assert!(guest.role_key(&first.credentials.access_key_id).is_none(), "expired and forgotten");
     }
 }

@@ -99,6 +99,7 @@ pub(crate) struct Control {
     activation_id: String,
     activation_code: String,
     book: Mutex<Book>,
+    stop: CancellationToken,
 }
 
 #[derive(Default)]
@@ -141,6 +142,7 @@ impl Control {
             activation_id: Uuid::new_v4().to_string(),
             activation_code: random::activation_code(),
             book: Mutex::default(),
+            stop: CancellationToken::new(),
         })
     }
 
@@ -245,12 +247,17 @@ impl Control {
         self.book().guest(id).map(|guest| guest.issue_token(now))
     }
 
+    /// Ends all control channels.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Serves a control channel after its upgrade.
     pub(crate) async fn accept<S>(&self, id: &str, io: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        channel::serve(self, id, io).await;
+        self.stop.run_until_cancelled(channel::serve(self, id, io)).await;
     }
 
     /// Tells a node to start a session that the gateway knows already, and, when the session is told to end, to end it.
@@ -273,7 +280,9 @@ impl Control {
         }
         let (control, id) = (Arc::clone(self), id.to_owned());
         tokio::spawn(async move {
-            finished.cancelled().await;
+            if control.stop.run_until_cancelled(finished.cancelled()).await.is_none() {
+                return;
+            }
             let mut book = control.book();
             book.tasks.remove(&task.session_id);
             if told_to_end.is_cancelled()

@@ -372,6 +372,8 @@ pub enum Heard {
     Input(Bytes),
     /// `start_publication`, `pause_publication`, `channel_closed`.
     Notice(MessageType),
+    /// The client's half of the handshake.
+    HandshakeResponse,
     /// The socket is closed.
     Gone,
 }
@@ -387,15 +389,29 @@ pub struct Data {
 impl Data {
     /// Sends output, and keeps it until it is acknowledged.
     pub async fn say(&mut self, text: &str) {
-        let frame = frame(
-            "output_stream_data",
-            self.sequence,
-            PayloadType::Output,
-            Bytes::copy_from_slice(text.as_bytes()),
-        );
+        self.stream(PayloadType::Output, Bytes::copy_from_slice(text.as_bytes())).await;
+    }
+
+    async fn stream(&mut self, payload_type: PayloadType, payload: Bytes) {
+        let frame = frame("output_stream_data", self.sequence, payload_type, payload);
         self.sequence += 1;
         self.send(&frame).await;
         self.unacked.push_back(frame);
+    }
+
+    /// The agent's half of a handshake for a port session: asks, waits for the answer, says that it is complete.
+    pub async fn shake_hands(&mut self, properties: Value) {
+        let request = json!({
+            "AgentVersion": "3.3.987.0",
+            "RequestedClientActions": [{
+                "ActionType": "SessionType",
+                "ActionParameters": { "SessionType": "Port", "Properties": properties },
+            }],
+        });
+        self.stream(PayloadType::HandshakeRequest, request.to_string().into()).await;
+        while self.hear().await != Heard::HandshakeResponse {}
+        let complete = json!({ "HandshakeTimeToComplete": 1_000_000, "CustomerMessage": "" });
+        self.stream(PayloadType::HandshakeComplete, complete.to_string().into()).await;
     }
 
     /// The same channel on another socket; what was not acknowledged is sent again.
@@ -442,6 +458,9 @@ impl Data {
                     self.send(&receipt).await;
                     if frame.sequence == self.expected {
                         self.expected += 1;
+                        if frame.payload_type == PayloadType::HandshakeResponse {
+                            return Heard::HandshakeResponse;
+                        }
                         if frame.payload_type == PayloadType::Output {
                             return Heard::Input(frame.payload);
                         }

@@ -49,10 +49,14 @@ struct Seat {
 
 impl Seat {
     async fn open(region: &Region, machine: &Machine) -> Seat {
+        Seat::start(region, &StartRequest::shell(&machine.id)).await
+    }
+
+    async fn start(region: &Region, request: &StartRequest) -> Seat {
         let client = client(region);
-        let ticket = client.start(&StartRequest::shell(&machine.id)).await.unwrap();
+        let ticket = client.start(request).await.unwrap();
         let id = ticket.session_id.as_str().to_owned();
-        let options = session::Options { size: Size { cols: 80, rows: 24 }, target: machine.id.clone() };
+        let options = session::Options { size: Size { cols: 80, rows: 24 }, target: request.target.clone() };
         let (commands, events) = session::open(ticket, Arc::new(client), options);
         Seat { id, commands, events }
     }
@@ -98,7 +102,7 @@ async fn input(data: &mut Data) -> Bytes {
     loop {
         match within(data.hear()).await {
             Heard::Input(bytes) => return bytes,
-            Heard::Notice(_) => {}
+            Heard::Notice(_) | Heard::HandshakeResponse => {}
             Heard::Gone => panic!("the data channel is gone"),
         }
     }
@@ -267,6 +271,53 @@ async fn a_session_that_an_agent_cannot_start_says_why() {
     control.complete(&seat.id, "Failed", words).await;
     assert_eq!(seat.end().await, End::Closed { output: words.to_owned() });
     assert_eq!(region.gateway().status(&seat.id).unwrap().state, SessionState::Failed);
+}
+
+#[tokio::test]
+async fn an_agent_is_given_the_document_as_it_is_and_its_values_as_plain_strings() {
+    let region = region().await;
+    let machine = Machine::registered(&region).await;
+    let mut control = machine.control().await;
+    let request = StartRequest::by("AWS-StartPortForwardingSessionToRemoteHost", &machine.id)
+        .with("host", "db.example.com")
+        .with("portNumber", "5432");
+    let mut seat = Seat::start(&region, &request).await;
+    let task = within(control.task()).await;
+    assert_eq!(task["DocumentName"], "AWS-StartPortForwardingSessionToRemoteHost");
+    assert_eq!(task["Parameters"], json!({ "host": "db.example.com", "portNumber": "5432" }));
+    let document = &task["DocumentContent"];
+    assert_eq!(document["sessionType"], "Port");
+    assert_eq!(document["properties"]["portNumber"], "{{ portNumber }}", "the agent fills it in");
+    assert!(
+        document["parameters"]["localPortNumber"].is_object(),
+        "defaults are the agent's job, too: {document}"
+    );
+
+    let mut data = machine.data(&seat.id).await;
+    data.shake_hands(
+        json!({ "portNumber": "5432", "host": "db.example.com", "type": "LocalPortForwarding" }),
+    )
+    .await;
+    seat.wait(|event| matches!(event, Event::Handshaken { session_type: session::SessionType::Port(_), .. }))
+        .await;
+    seat.wait(|event| *event == Event::Ready).await;
+    seat.commands.end();
+    assert_eq!(seat.end().await, End::Terminated);
+    assert_eq!(within(control.hear()).await.expect("a frame").0, "channel_closed");
+    control.complete(&seat.id, "Success", "").await;
+}
+
+#[tokio::test]
+async fn a_region_ends_though_agents_are_connected() {
+    let region = region().await;
+    let machine = Machine::registered(&region).await;
+    let mut control = machine.control().await;
+    let seat = Seat::open(&region, &machine).await;
+    within(control.task()).await;
+    let mut data = machine.data(&seat.id).await;
+    within(region.shutdown()).await;
+    assert_eq!(within(control.hear()).await, None);
+    while within(data.hear()).await != Heard::Gone {}
 }
 
 #[tokio::test]
