@@ -534,4 +534,50 @@ mod tests {
         }
         assert!(canonical_request(&signed, &["host"], Plus::Space).contains("\n/a%40b\n"));
     }
+
+    /// A request of the official agent 3.3.1142, caught on its way: node, key and signature are its own.
+    #[test]
+    fn the_official_agents_rsa_signature_is_taken_and_no_other() {
+        const NODE: &str = "mi-c8c7ef29393eab5f4";
+        const KEY: &str = concat!(
+            "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAmnlt7A4nO3FgDohikt/7k2zmzDjC6TdvnWDTWs5M2QWPCa8MXsE/+ils",
+            "Fn+f85rVaoR/cvl/riOamYOzFr4roxvPXzPI8lXRW1FVH+PrZPxffxjWsKqzvEgrBM5lLNrAoLDuRXdVvGEOVyW4rknvlWcrdVIr",
+            "e9JrmnDGAjYTSO2xctDJsVY4MPmZdGVkQL6ZLDKxiZQwMSUFlkIBpvIhElSVXV0thvaoS5MrzzMCiGZKxaT+g4YHXk/TnCWVldqt",
+            "Ba52ub7hvcwqdvKyUj5XW8tC4FFpTjSs3a6q4MtAiz+cGm71E8Lpy2c2EJ53WUUXg6mS4bgoMDu9vcjX7gMUaQIDAQAB",
+        );
+        const SIGNATURE: &str = concat!(
+            "Sx2Ofn1cs1zYVuJSNnNX7n0h1yGRRtP4oAhctTketwk0MSlD2h6Jtn1eqppnrvkXe/5LFxC7ZwSugoYSV7xpgfFHv/EUVVgrur7r",
+            "556SNxEzIbKkBdj+vmOKlNGwF4EXoWQOJL1AMb42xtyasLlWlt89vsBHdAOmbr3426BrRmYmkvCfFFkZ0SYaS6ZM32imC4kK1yKP",
+            "RUKXILo9973Nhcui/nM7Ih3W8bgbPyaj3SoTEGuVyeuPlhwJjblanTNeAIxT8xc7zEYC6WHz1DH2QIkmiqxh6lmh8Z2j9gdCiqFw",
+            "oBn2Xbmv88kXrhVOL2kPWn7JPkMvB2TSRqkR21rD0Q==",
+        );
+        const BODY: &str = r#"{"Fingerprint":"9fa0bd41-e552-44df-96b2-15556a2fec2c"}"#;
+        let now: Timestamp = "2026-11-24T03:42:17Z".parse().unwrap();
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={NODE}/20261124/eu-west-1/ssm/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={SIGNATURE}"
+        );
+        let headers = headers(&[
+            ("host", "localhost:8900"),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-date", "20261124T034217Z"),
+            ("x-amz-target", "AmazonSSM.RequestManagedInstanceRoleToken"),
+            ("authorization", &authorization),
+        ]);
+        assert_eq!(key_id(&headers), Some(NODE));
+        let signed =
+            Signed { method: "POST", path: "/", query: "", headers: &headers, body: BODY.as_bytes() };
+        let expected = Expected { service: "ssm", regions: &["eu-west-1"], plus: Plus::Space };
+        let key = STANDARD.decode(KEY).unwrap();
+        let check = |signed: &Signed<'_>, id: &str, key: &[u8]| {
+            verify_by(signed, &expected, &Key::Public { id, key }, now)
+        };
+        assert_eq!(check(&signed, NODE, &key), Ok(()));
+        assert_eq!(check(&Signed { body: b"{}", ..signed }, NODE, &key), Err(Refusal::Mismatch));
+        assert_eq!(check(&signed, "mi-0123456789abcdef0", &key), Err(Refusal::UnknownKey));
+        let mut other = key.clone();
+        other[100] ^= 1;
+        assert_eq!(check(&signed, NODE, &other), Err(Refusal::Mismatch));
+        assert_eq!(check(&signed, NODE, b"no key"), Err(Refusal::Mismatch));
+    }
 }
