@@ -90,7 +90,7 @@ for arguments, words in (
     (("ec2", "describe-instances", "--instance-ids", "web-1"), "(InvalidInstanceID.Malformed)"),
     (("ec2", "describe-instances", "--dry-run"), "(DryRunOperation)"),
     (("ec2", "describe-vpcs",), "(InvalidAction)"),
-    (("ssm", "list-documents",), "(UnknownOperationException)"),
+    (("ssm", "list-commands",), "(UnknownOperationException)"),
 ):
     code, _, why = aws(*arguments)
     check(" ".join(arguments), code != 0 and words in why, why)

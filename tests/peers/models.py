@@ -1,5 +1,6 @@
 """Every answer of the region, raw, against botocore's models of it; and every declared error's shape."""
 
+import base64
 import json
 
 import botocore.session
@@ -47,10 +48,11 @@ def judge(operation_model, response_dict, **_):
 session = botocore.session.get_session()
 # botocore checks limits before it calls; the region must do so itself.
 config = Config(parameter_validation=False, retries={"max_attempts": 0})
-clients = {name: session.create_client(name, config=config) for name in ("ssm", "ec2", "sts")}
+clients = {name: session.create_client(name, config=config) for name in ("ssm", "ec2", "sts", "kms", "ecs", "ec2-instance-connect")}
 for client in clients.values():
     client.meta.events.register("before-parse", judge)
 ssm, ec2, sts = clients["ssm"], clients["ec2"], clients["sts"]
+kms, ecs, connect = clients["kms"], clients["ecs"], clients["ec2-instance-connect"]
 
 
 def refused(call, code, **arguments):
@@ -102,6 +104,9 @@ refused(ssm.start_session, "ValidationException", Target="")
 refused(ssm.start_session, "ValidationException")
 refused(ssm.start_session, "SerializationException", Target=5)
 refused(ssm.start_session, "InvalidParameters", Target=named["web-1"], Parameters={"portNumber": ["80"]})
+refused(ssm.start_session, "InvalidParameters", Target=named["web-1"], DocumentName="AWS-StartSSHSession", Parameters={"portNumber": ["x"]})
+refused(ssm.start_session, "ValidationException", Target=named["web-1"], DocumentName="AWS-StartSSHSession", Parameters={"portNumber": [""]})
+refused(ssm.start_session, "InvalidDocument", Target=named["web-1"], DocumentName="AWS-RunShellScript")
 refused(ssm.resume_session, "DoesNotExistException", SessionId="demo-nobody")
 refused(ssm.describe_instance_information, "InvalidNextToken", NextToken="x")
 refused(ssm.describe_instance_information, "InvalidFilterKey", Filters=[{"Key": "Moon", "Values": ["x"]}])
@@ -118,5 +123,79 @@ refused(ec2.describe_instances, "InvalidParameterValue", MaxResults=4)
 refused(ec2.describe_instances, "InvalidParameterCombination", MaxResults=5, InstanceIds=[named["web-1"]])
 refused(ec2.describe_instances, "InvalidInstanceID.NotFound", InstanceIds=["i-0123456789abcdef0"])
 refused(ec2.describe_instances, "InvalidParameterValue", Filters=[{"Name": "moon", "Values": ["x"]}])
+
+# Documents: every one of them, in every form and version, and started.
+documents = [d for page in pages(ssm, "list_documents", MaxResults=9, Filters=[{"Key": "Owner", "Values": ["All"]}]) for d in page["DocumentIdentifiers"]]
+check("there are documents of three owners", len({d["Owner"] for d in documents}) == 3, documents)
+check("legacy filters find the same", len(pages(ssm, "list_documents", DocumentFilterList=[{"key": "Owner", "value": "All"}])[0]["DocumentIdentifiers"]) == 10)
+NEEDED = {"localUnixSocket": "/tmp/peers.sock"}
+for document in documents:
+    name = document["Name"]
+    described = ssm.describe_document(Name=name)["Document"]
+    for version in [v for page in pages(ssm, "list_document_versions", Name=name) for v in page["DocumentVersions"]]:
+        for form in ("JSON", "YAML"):
+            got = ssm.get_document(Name=name, DocumentVersion=version["DocumentVersion"], DocumentFormat=form)
+            check(f"{name} is {form}", got["DocumentFormat"] == form and got["Content"])
+    if document["DocumentType"] == "Session":
+        parameters = {p["Name"]: [NEEDED.get(p["Name"], "true")] for p in described.get("Parameters", []) if "DefaultValue" not in p}
+        started = ssm.start_session(Target=named["web-3"], DocumentName=name, Parameters=parameters)
+        ssm.terminate_session(SessionId=started["SessionId"])
+PREFERENCES = "SSM-SessionManagerRunShell"
+content = json.dumps({"schemaVersion": "1.0", "description": "peers", "sessionType": "Standard_Stream", "inputs": {"idleSessionTimeout": "9"}})
+ssm.create_document(Name="Peers-Shell", DocumentType="Session", Content=content, DisplayName="Peers", VersionName="one", Tags=[{"Key": "a", "Value": "b"}])
+ssm.update_document(Name="Peers-Shell", Content=content.replace("9", "8"), DocumentVersion="$LATEST", VersionName="two")
+ssm.update_document_default_version(Name="Peers-Shell", DocumentVersion="2")
+ssm.describe_document(Name="Peers-Shell", VersionName="two")
+ssm.delete_document(Name="Peers-Shell", DocumentVersion="1")
+ssm.update_document(Name=PREFERENCES, Content=content, DocumentVersion="$LATEST")
+refused(ssm.create_document, "DocumentAlreadyExists", Name="Peers-Shell", DocumentType="Session", Content=content)
+refused(ssm.create_document, "InvalidDocumentContent", Name="Peers-Bad", DocumentType="Session", Content="{")
+refused(ssm.create_document, "InvalidDocumentSchemaVersion", Name="Peers-Bad", DocumentType="Session", Content='{"schemaVersion": "2.2"}')
+refused(ssm.create_document, "MaxDocumentSizeExceeded", Name="Peers-Bad", DocumentType="Session", Content=" " * 70000)
+refused(ssm.create_document, "ValidationException", Name="x", DocumentType="Session", Content=content)
+refused(ssm.update_document, "DuplicateDocumentContent", Name="Peers-Shell", Content=content.replace("9", "8"))
+refused(ssm.update_document, "DuplicateDocumentVersionName", Name="Peers-Shell", Content=content.replace("9", "7"), VersionName="two")
+refused(ssm.update_document, "InvalidDocumentVersion", Name="Peers-Shell", Content=content.replace("9", "7"), DocumentVersion="77")
+refused(ssm.update_document, "InvalidDocument", Name="AWS-StartSSHSession", Content=content)
+refused(ssm.update_document_default_version, "InvalidDocumentVersion", Name="Peers-Shell", DocumentVersion="77")
+ssm.delete_document(Name="Peers-Shell")
+refused(ssm.delete_document, "InvalidDocument", Name="Peers-Shell")
+refused(ssm.get_document, "InvalidDocument", Name="Peers-Shell")
+refused(ssm.get_document, "InvalidDocumentVersion", Name=PREFERENCES, DocumentVersion="77")
+refused(ssm.describe_document, "InvalidDocument", Name="Nowhere")
+refused(ssm.list_documents, "InvalidFilterKey", Filters=[{"Key": "Moon", "Values": ["x"]}])
+refused(ssm.list_documents, "InvalidNextToken", NextToken="x")
+
+# Keys.
+context = {"aws:ssm:SessionId": "demo-1", "aws:ssm:TargetId": "i-1"}
+made = kms.generate_data_key(KeyId="alias/sessions", NumberOfBytes=64, EncryptionContext=context)
+opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context, KeyId=made["KeyId"])
+check("what was sealed opens", opened["Plaintext"] == made["Plaintext"] and len(made["Plaintext"]) == 64)
+refused(kms.decrypt, "InvalidCiphertextException", CiphertextBlob=made["CiphertextBlob"], EncryptionContext={})
+refused(kms.decrypt, "IncorrectKeyException", CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context, KeyId="alias/sealed")
+refused(kms.generate_data_key, "NotFoundException", KeyId="alias/nowhere", NumberOfBytes=64)
+refused(kms.generate_data_key, "DisabledException", KeyId="alias/retired", NumberOfBytes=64)
+refused(kms.generate_data_key, "KMSInvalidStateException", KeyId="alias/dying", NumberOfBytes=64)
+refused(kms.generate_data_key, "AccessDeniedException", KeyId="alias/vault", NumberOfBytes=64)
+refused(kms.generate_data_key, "ValidationException", KeyId="alias/sessions", NumberOfBytes=1025)
+
+# A key for SSH.
+public = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
+connect.send_ssh_public_key(InstanceId=named["web-1"], InstanceOSUser="ec2-user", SSHPublicKey=public, AvailabilityZone=machines[named["web-1"]]["Placement"]["AvailabilityZone"])
+refused(connect.send_ssh_public_key, "EC2InstanceNotFoundException", InstanceId="i-0123456789abcdef0", InstanceOSUser="x", SSHPublicKey=public)
+refused(connect.send_ssh_public_key, "EC2InstanceStateInvalidException", InstanceId=named["idle-1"], InstanceOSUser="x", SSHPublicKey=public)
+refused(connect.send_ssh_public_key, "InvalidArgsException", InstanceId=named["web-1"], InstanceOSUser="x", SSHPublicKey="x" * 99)
+
+# Containers.
+clusters = pages(ecs, "list_clusters")[0]["clusterArns"]
+ecs.describe_clusters(clusters=clusters + ["moon"])
+ecs.describe_clusters()
+tasks = [arn for page in pages(ecs, "list_tasks", cluster="shop", PaginationConfig={"PageSize": 2}) for arn in page["taskArns"]]
+check("there are tasks", len(tasks) == 3, tasks)
+shown = ecs.describe_tasks(cluster="shop", tasks=tasks + ["0"])
+check("one is missing", [f["reason"] for f in shown["failures"]] == ["MISSING"], shown["failures"])
+ecs.execute_command(cluster="shop", task=tasks[0], container="app", command="true", interactive=True)
+refused(ecs.execute_command, "InvalidParameterException", cluster="shop", task=tasks[2], command="true", interactive=True)
+refused(ecs.execute_command, "ClusterNotFoundException", cluster="moon", task=tasks[0], command="true", interactive=True)
 check("answers were judged", sum(judged.values()) > 60, judged)
 finish()

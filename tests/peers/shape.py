@@ -1,5 +1,6 @@
 """Holds raw answers against botocore's models: no unknown member, no wrong type, no value outside its enum or limits, none missing."""
 
+import base64
 import re
 from datetime import datetime
 from xml.etree import ElementTree
@@ -10,6 +11,11 @@ AS_EC2_ANSWERS = {("PlatformValues", "windows")}
 ISO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
 
+def classes(pattern):
+    """The models' classes of letters, spaces and digits, which Python calls otherwise."""
+    return pattern.replace(r"\p{L}", r"\w").replace(r"\p{Z}", r"\s").replace(r"\p{N}", r"\d")
+
+
 def scalar(shape, text, where, complaints):
     """What every string must be, whichever protocol carried it."""
     values = getattr(shape, "enum", None)
@@ -18,7 +24,7 @@ def scalar(shape, text, where, complaints):
     limits = shape.metadata
     if "max" in limits and len(text) > limits["max"] or "min" in limits and len(text) < limits["min"]:
         complaints.append(f"{where}: {text!r} is not {limits.get('min')} to {limits.get('max')} long")
-    if "pattern" in limits and not re.search(limits["pattern"], text):
+    if "pattern" in limits and not re.search(classes(limits["pattern"]), text):
         complaints.append(f"{where}: {text!r} does not match {limits['pattern']}")
 
 
@@ -61,6 +67,13 @@ def judge_json(shape, value, where, complaints):
     elif kind == "boolean":
         if not isinstance(value, bool):
             complaints.append(f"{where}: not a boolean: {value!r}")
+    elif kind == "blob":
+        try:
+            size = len(base64.b64decode(value, validate=True))
+            if not shape.metadata.get("min", 0) <= size <= shape.metadata.get("max", size):
+                complaints.append(f"{where}: {size} bytes")
+        except (TypeError, ValueError):
+            complaints.append(f"{where}: not base64: {value!r}")
     elif kind in ("integer", "long"):
         if not isinstance(value, int) or isinstance(value, bool):
             complaints.append(f"{where}: not a whole number: {value!r}")

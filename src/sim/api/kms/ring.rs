@@ -273,7 +273,7 @@ mod tests {
             );
         }
         assert_eq!(ring.seal(one, b"", &context(&[("a", "")])), Err(KeyError::Context));
-        let elsewhere = Ring::new("eu-west-1", "123456789012", &[one.key.clone()]);
+        let elsewhere = Ring::new("eu-west-1", "123456789012", std::slice::from_ref(&one.key));
         assert!(
             elsewhere.open(elsewhere.find("alias/k1").unwrap(), &blob, &right).is_err(),
             "another region's secret"
