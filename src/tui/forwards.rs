@@ -12,13 +12,7 @@ use super::{
 use crate::{
     aws::{Client, SessionOpener, StartRequest},
     fleet::InstanceId,
-    session::{
-        BoxFuture, ServiceError, Ticket,
-        kinds::{
-            Opener,
-            forward::{self, Forward, ForwardEvent, Listen, Plan},
-        },
-    },
+    session::kinds::forward::{self, Forward, ForwardEvent, Listen, Plan},
 };
 
 /// AWS's document for a port of the instance itself.
@@ -42,7 +36,7 @@ impl Forwards {
     ) -> impl Future<Output = ()> + Send + 'static {
         let plan = Plan { listen: listen(&wish), lanes: wish.lanes.max(1) };
         let opener = SessionOpener::new(client.clone(), request(target, wish));
-        let (handle, mut events) = forward::open(plan, Arc::new(client), Arc::new(Starts(opener)));
+        let (handle, mut events) = forward::open(plan, Arc::new(client), Arc::new(opener));
         self.0.insert(life, handle);
         async move {
             while let Some(event) = events.recv().await {
@@ -71,15 +65,6 @@ impl Forwards {
     /// The same for all.
     pub(super) fn forget_all(&mut self) {
         self.0.clear();
-    }
-}
-
-/// Starts the forward's sessions.
-struct Starts(SessionOpener);
-
-impl Opener for Starts {
-    fn start(&self) -> BoxFuture<'_, Result<(Ticket, String), ServiceError>> {
-        self.0.start()
     }
 }
 

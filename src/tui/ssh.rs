@@ -33,9 +33,7 @@ pub(super) fn program(connector: &Connector, target: &InstanceId) -> io::Result<
 /// which are not worth remembering.
 fn to_sample(target: &InstanceId) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--push-key".into()];
-    if let Some(user) =
-        ["USER", "LOGNAME"].into_iter().find_map(std::env::var_os).filter(|user| !user.is_empty())
-    {
+    if let Some(user) = user() {
         arguments.extend(["--user".into(), user]);
     }
     arguments.push(target.as_str().into());
@@ -43,6 +41,16 @@ fn to_sample(target: &InstanceId) -> Vec<OsString> {
         arguments.extend(["-o".into(), setting.into()]);
     }
     arguments
+}
+
+/// Who we are on this machine; where no variable says it, as in many containers, `id` does.
+fn user() -> Option<OsString> {
+    let known = ["USER", "LOGNAME"].into_iter().find_map(std::env::var_os).filter(|user| !user.is_empty());
+    known.or_else(|| {
+        let answer = std::process::Command::new("id").arg("-un").output().ok()?;
+        let name = String::from_utf8(answer.stdout).ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty()).map(Into::into)
+    })
 }
 
 /// Flags and variables that say which account and region.

@@ -15,5 +15,6 @@ mod leaving;
 mod network;
 mod readme;
 mod session;
+mod tab;
 mod target;
 mod work;
