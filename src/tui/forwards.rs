@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     aws::{Client, SessionOpener, StartRequest},
+    config::Near,
     fleet::InstanceId,
     session::kinds::forward::{self, Forward, ForwardEvent, Listen, Plan},
 };
@@ -69,10 +70,11 @@ impl Forwards {
 }
 
 fn listen(wish: &Wish) -> Listen {
-    match wish.document {
+    match (&wish.document, wish.near.clone()) {
         // A document of the account's own may want a Unix socket, or a port that nobody typed.
-        Some(_) => Listen::Document { host: wish.bind.clone() },
-        None => Listen::Tcp { host: wish.bind.clone(), port: wish.local },
+        (Some(_), Near::Tcp { host, .. }) => Listen::Document { host },
+        (None, Near::Tcp { host, port }) => Listen::Tcp { host, port },
+        (_, Near::Unix(path)) => Listen::Unix(path),
     }
 }
 

@@ -22,11 +22,11 @@ use super::{
     event::{Effect, Event, Now},
     keymap::Keymap,
     screen::Screen,
-    state::{Place, State},
+    state::{Place, State, form::Saved, forward::Wish},
     update::{begin, update},
     view::{Theme, cursor_shape, view},
 };
-use crate::{aws::Connector, term};
+use crate::{aws::Connector, config::Config, term};
 
 /// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
 /// the echo is what users feel.
@@ -51,7 +51,8 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     };
     let screen = Screen::enter()?;
     let size = screen.size()?;
-    let state = State::new(keymap, place, options.config.refresh, size, now());
+    let mut state = State::new(keymap, place, options.config.refresh, size, now());
+    state.memory.saved = saved(&options.config);
     let (works, messages) = Works::new(options.connector)?;
     let theme = match std::env::var_os("NO_COLOR") {
         Some(value) if !value.is_empty() => Theme::PLAIN,
@@ -65,6 +66,18 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     drop(screen);
     ran?;
     Ok(signal)
+}
+
+/// The forwards of the configuration, each of its routes by itself.
+fn saved(config: &Config) -> Vec<Saved> {
+    let all = config.forwards.iter().flat_map(|(name, saved)| {
+        saved.routes.iter().map(move |route| Saved {
+            name: name.clone(),
+            target: saved.target.clone(),
+            wish: Wish::saved(route, saved.lanes),
+        })
+    });
+    all.collect()
 }
 
 struct App {

@@ -1,11 +1,12 @@
 //! A form: fields that are checked as one types, with choices below the one that has the keys.
 
 use super::{
-    forward::{LOOPBACK, Run, Wish, is_open_to_others},
+    forward::{Run, Wish, listen, parse_near, spell_near},
     line::Line,
     port,
 };
 use crate::{
+    config::Near,
     fleet::{
         AgentVersion, Document, Feature, InstanceId, Parameter,
         document::{Kind, ParameterKind},
@@ -56,6 +57,8 @@ pub enum Subject {
 pub struct Saved {
     /// Its name.
     pub name: String,
+    /// The TARGET that it is for, as on the command line.
+    pub target: String,
     /// What is forwarded.
     pub wish: Wish,
 }
@@ -82,7 +85,7 @@ pub enum Rule {
     RemotePort,
     /// A host; empty is the instance.
     Host,
-    /// `8080`, `0.0.0.0:8080`; empty is a free port.
+    /// `8080`, `0.0.0.0:8080`, `unix:/tmp/db.sock`; empty is a free port.
     Local,
     /// How many sessions.
     Lanes,
@@ -180,7 +183,7 @@ impl Field {
                 Err(_) => Some(format!("no service is known as {value}: type the port's number")),
             },
             Rule::Host => host_problem(&value),
-            Rule::Local => local(&value).err(),
+            Rule::Local => parse_near(&value).err(),
             Rule::Lanes => match value.parse::<usize>() {
                 Ok(1..=MOST_LANES) => None,
                 _ => Some(format!("a forward holds 1 to {MOST_LANES} sessions")),
@@ -210,22 +213,6 @@ fn host_problem(host: &str) -> Option<String> {
         return Some("the port has its own field above".to_owned());
     }
     None
-}
-
-/// `8080` or `ADDRESS:8080`: where to listen.
-fn local(text: &str) -> Result<(String, u16), String> {
-    let (bind, port) = match text.rsplit_once(':') {
-        Some((bind, port)) => (bind.trim_matches(['[', ']']), port),
-        None => (LOOPBACK, text),
-    };
-    if bind.is_empty() || bind.contains(char::is_whitespace) {
-        return Err("write ADDRESS:PORT, or a port alone".to_owned());
-    }
-    match port.parse::<u64>() {
-        Ok(number @ 0..=65535) => Ok((bind.to_owned(), number as u16)),
-        Ok(_) => Err(format!("{port} is no port: there are 1 to 65535, or 0 for a free one")),
-        Err(_) => Err(format!("{port} is no port's number")),
-    }
 }
 
 impl Form {
@@ -297,14 +284,9 @@ impl Form {
     }
 
     fn fill(&mut self, wish: &Wish) {
-        let local = match (&*wish.bind, wish.local) {
-            (LOOPBACK, 0) => String::new(),
-            (LOOPBACK, port) => port.to_string(),
-            (bind, port) if bind.contains(':') => format!("[{bind}]:{port}"),
-            (bind, port) => format!("{bind}:{port}"),
-        };
         let lanes = if wish.lanes > 1 { wish.lanes.to_string() } else { String::new() };
-        let values = [wish.port.to_string(), wish.host.clone().unwrap_or_default(), local, lanes];
+        let values =
+            [wish.port.to_string(), wish.host.clone().unwrap_or_default(), spell_near(&wish.near), lanes];
         for (field, value) in self.fields.iter_mut().zip(values) {
             field.line = Line::new(value);
             field.picked = None;
@@ -427,9 +409,12 @@ impl Form {
     /// A warning that keeps nobody from opening it.
     pub fn warning(&self) -> Option<String> {
         let Subject::Forward { .. } = self.subject else { return None };
-        let (bind, _) = local(&self.fields.get(2)?.value()?).ok()?;
-        is_open_to_others(&bind).then(|| {
-            format!("whoever reaches {bind} on this machine can use this forward, without a password")
+        let near = parse_near(&self.fields.get(2)?.value()?).ok()?;
+        let Near::Tcp { host, .. } = &near else { return None };
+        let host = host.clone();
+        let wish = Wish { near, ..Wish::default() };
+        wish.is_open_to_others().then(|| {
+            format!("whoever reaches {host} on this machine can use this forward, without a password")
         })
     }
 
@@ -439,15 +424,14 @@ impl Form {
         if self.problem().is_some() {
             return None;
         }
-        let (bind, local) = match value(2) {
-            Some(text) => local(&text).ok()?,
-            None => (LOOPBACK.to_owned(), 0),
+        let near = match value(2) {
+            Some(text) => parse_near(&text).ok()?,
+            None => listen(0),
         };
         Some(Wish {
             port: value(0)?.parse().ok()?,
             host: value(1),
-            bind,
-            local,
+            near,
             lanes: value(3).and_then(|text| text.parse().ok()).unwrap_or(1),
             document: None,
         })
@@ -501,10 +485,22 @@ mod tests {
         let wish = typed(["mysql", "db.internal", "13306", "4"]).wish().unwrap();
         assert_eq!(
             wish,
-            Wish { port: 3306, host: Some("db.internal".into()), local: 13306, lanes: 4, ..Wish::default() }
+            Wish {
+                port: 3306,
+                host: Some("db.internal".into()),
+                near: listen(13306),
+                lanes: 4,
+                ..Wish::default()
+            }
         );
-        assert_eq!(typed(["80", "", "0.0.0.0:8080", ""]).wish().unwrap().bind, "0.0.0.0");
-        assert_eq!(typed(["80", "", "[::1]:8080", ""]).wish().unwrap().bind, "::1");
+        assert_eq!(
+            typed(["80", "", "0.0.0.0:8080", ""]).wish().unwrap().near,
+            parse_near("0.0.0.0:8080").unwrap()
+        );
+        assert_eq!(
+            typed(["80", "", "[::1]:8080", ""]).wish().unwrap().near,
+            parse_near("[::1]:8080").unwrap()
+        );
     }
 
     #[test]
@@ -564,8 +560,8 @@ mod tests {
 
     #[test]
     fn peers_c26_a_saved_forward_fills_the_form() {
-        let wish = Wish { port: 5432, host: Some("db".into()), local: 15432, ..Wish::default() };
-        let saved = vec![Saved { name: "orders".to_owned(), wish: wish.clone() }];
+        let wish = Wish { port: 5432, host: Some("db".into()), near: listen(15432), ..Wish::default() };
+        let saved = vec![Saved { name: "orders".to_owned(), target: "web-1".to_owned(), wish: wish.clone() }];
         let mut form = Form::forward(InstanceId::new("i-1"), "web-1".to_owned(), None, None, saved);
         form.insert_text("ord");
         form.by(1);

@@ -8,6 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::port;
+use crate::config::{Near, Route};
 
 /// Sentences that are kept.
 const LOG: usize = 50;
@@ -25,10 +26,8 @@ pub struct Wish {
     pub port: u16,
     /// The host behind the instance; none is the instance itself.
     pub host: Option<String>,
-    /// The address that is listened on: `localhost` unless the user says otherwise.
-    pub bind: String,
-    /// The local port; 0 is a free one.
-    pub local: u16,
+    /// Where to listen: `localhost` and a free port unless the user says otherwise.
+    pub near: Near,
     /// How many sessions carry its connections.
     pub lanes: usize,
     /// A document of the account's own instead of AWS's, with its parameters.
@@ -49,14 +48,21 @@ pub const LOOPBACK: &str = "localhost";
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { port: 0, host: None, bind: LOOPBACK.to_owned(), local: 0, lanes: 1, document: None }
+        Self { port: 0, host: None, near: listen(0), lanes: 1, document: None }
     }
 }
 
 impl Wish {
     /// Whether others on the network can use it.
     pub fn is_open_to_others(&self) -> bool {
-        is_open_to_others(&self.bind)
+        let near = self.near.clone();
+        Route { near, host: None, port: self.port }.is_open_to_others()
+    }
+
+    /// The wish that a saved forward stands for.
+    pub fn saved(route: &Route, lanes: usize) -> Self {
+        let Route { near, host, port } = route.clone();
+        Self { port, host, near, lanes, document: None }
     }
 
     /// `db:5432`, or `web-1:80` for the instance itself.
@@ -69,8 +75,12 @@ impl Wish {
 
     /// The tab's name: `⇄ 8080→db:5432`.
     pub fn name(&self, local: Option<u16>, instance: &str) -> String {
-        let local = local.or(Some(self.local)).filter(|port| *port != 0);
-        let local = local.map(|port| port.to_string()).unwrap_or_default();
+        let local = match (&self.near, local) {
+            (Near::Unix(path), _) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            (_, Some(port)) => port.to_string(),
+            (Near::Tcp { port: 0, .. }, None) => String::new(),
+            (Near::Tcp { port, .. }, None) => port.to_string(),
+        };
         // The domain of a long host name tells nothing in a tab.
         let host = self.host.as_deref().map(|host| match host.split_once('.') {
             Some((first, _)) if host.parse::<std::net::IpAddr>().is_err() => first,
@@ -86,11 +96,45 @@ impl Wish {
     }
 }
 
-/// Whether an address to listen on can be reached from other machines.
-pub fn is_open_to_others(bind: &str) -> bool {
-    match bind.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-        Ok(address) => !address.is_loopback(),
-        Err(_) => bind != "localhost",
+/// This port of this machine alone.
+pub fn listen(port: u16) -> Near {
+    Near::Tcp { host: LOOPBACK.to_owned(), port }
+}
+
+/// Where to listen as one types it: `8080`, `0.0.0.0:8080`, `unix:/tmp/db.sock`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_near(text: &str) -> Result<Near, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path {
+            "" => Err("write unix:PATH".to_owned()),
+            path => Ok(Near::Unix(path.into())),
+        };
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host.trim_matches(['[', ']']), port),
+        None => (LOOPBACK, text),
+    };
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return Err("write ADDRESS:PORT, unix:PATH, or a port alone".to_owned());
+    }
+    let host = if host == "*" { "0.0.0.0" } else { host };
+    match port.parse::<u64>() {
+        Ok(number @ 0..=65535) => Ok(Near::Tcp { host: host.to_owned(), port: number as u16 }),
+        Ok(_) => Err(format!("{port} is no port: there are 1 to 65535, or 0 for a free one")),
+        Err(_) => Err(format!("{port} is no port's number")),
+    }
+}
+
+/// The same in words again; nothing for what it is without any.
+pub fn spell_near(near: &Near) -> String {
+    match near {
+        Near::Unix(path) => format!("unix:{}", path.display()),
+        Near::Tcp { host, port: 0 } if host == LOOPBACK => String::new(),
+        Near::Tcp { host, port } if host == LOOPBACK => port.to_string(),
+        Near::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+        Near::Tcp { host, port } => format!("{host}:{port}"),
     }
 }
 
@@ -321,7 +365,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn wish(host: Option<&str>, local: u16) -> Wish {
-        Wish { port: 5432, host: host.map(str::to_owned), local, ..Wish::default() }
+        Wish { port: 5432, host: host.map(str::to_owned), near: listen(local), ..Wish::default() }
     }
 
     #[test]
@@ -330,21 +374,27 @@ mod tests {
         assert_eq!(wish(Some("db.prod.internal"), 0).name(Some(40_001), "web-1"), "⇄ 40001→db:5432");
         assert_eq!(wish(Some("10.0.0.7"), 0).name(None, "web-1"), "⇄ →10.0.0.7:5432");
         assert_eq!(wish(None, 1).name(None, "web-1"), "⇄ 1→web-1:5432");
+        let unix = Wish { near: Near::Unix("/tmp/db.sock".into()), ..wish(None, 1) };
+        assert_eq!(unix.name(None, "web-1"), "⇄ db.sock→web-1:5432");
     }
 
     #[test]
     fn peers_c25_an_address_off_loopback_is_known_as_such() {
-        for (bind, open) in [
-            ("127.0.0.1", false),
-            ("localhost", false),
-            ("::1", false),
-            ("[::1]", false),
-            ("0.0.0.0", true),
-            ("::", true),
-            ("192.168.1.4", true),
-            ("myhost", true),
+        for (text, open) in [
+            ("8080", false),
+            ("127.0.0.1:0", false),
+            ("localhost:1", false),
+            ("[::1]:1", false),
+            ("unix:/tmp/x", false),
+            ("0.0.0.0:1", true),
+            ("*:1", true),
+            ("[::]:1", true),
+            ("192.168.1.4:1", true),
+            ("myhost:1", true),
         ] {
-            assert_eq!(is_open_to_others(bind), open, "{bind}");
+            let near = parse_near(text).unwrap();
+            assert_eq!(parse_near(&spell_near(&near)).unwrap(), near, "{text}");
+            assert_eq!(Wish { near, ..Wish::default() }.is_open_to_others(), open, "{text}");
         }
     }
 

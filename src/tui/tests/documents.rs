@@ -12,7 +12,7 @@ use crate::{
         action::Context,
         event::{Effect, Event, Life},
         state::{
-            forward::Run,
+            forward::{Run, listen},
             tab::{Ending, Phase, Unseen},
         },
     },
@@ -132,7 +132,7 @@ fn a_documents_forward_opens_in_a_forwards_tab_and_leads_where_the_document_says
         _ => None,
     });
     let wish = wish.expect("a forward is begun");
-    assert_eq!((wish.port, wish.host.as_deref(), wish.local), (5432, Some("db"), 15432));
+    assert_eq!((wish.port, wish.host.as_deref(), wish.near), (5432, Some("db"), listen(15432)));
     assert_eq!(wish.document.map(|run| run.document).as_deref(), Some("Tail-Log"));
     assert_eq!(stage.state.tabs.current().unwrap().name, "⇄ 15432→db:5432");
 }

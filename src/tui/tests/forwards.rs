@@ -12,7 +12,8 @@ use crate::{
         action::Context,
         event::{Effect, Event, Life},
         state::{
-            forward::Wish,
+            form::Saved,
+            forward::{Wish, listen},
             popup::Popup,
             tab::{Dot, Ending, Phase},
         },
@@ -87,7 +88,7 @@ fn f_asks_what_to_forward_and_enter_opens_it() {
     stage.select("web-1").press("esc f");
     assert_eq!(stage.state.context(), Context::Form);
     stage.types("postgres").press("tab").types("db.internal").press("tab").types("15432").press("enter");
-    let wish = Wish { port: 5432, host: Some("db.internal".into()), local: 15432, ..Wish::default() };
+    let wish = Wish { port: 5432, host: Some("db.internal".into()), near: listen(15432), ..Wish::default() };
     assert_eq!(wished(&stage.taken()), [wish]);
     assert_eq!(stage.state.tabs.current().unwrap().name, "⇄ 15432→db:5432");
     assert_eq!(stage.state.context(), Context::Starting);
@@ -121,7 +122,7 @@ fn the_values_of_the_last_time_are_there_again_for_the_same_instance() {
     stage.forwards("web-1", "mysql", "db", "13306");
     stage.taken();
     stage.press("alt-1").select("web-1").press("alt-f enter");
-    let wish = Wish { port: 3306, host: Some("db".into()), local: 13306, ..Wish::default() };
+    let wish = Wish { port: 3306, host: Some("db".into()), near: listen(13306), ..Wish::default() };
     assert_eq!(wished(&stage.taken()), [wish]);
     stage.press("alt-1").select("web-2").press("alt-f");
     let Some(Popup::Form(form)) = &stage.state.popup else { panic!("no form") };
@@ -129,6 +130,20 @@ fn the_values_of_the_last_time_are_there_again_for_the_same_instance() {
         form.fields.iter().all(|field| field.line.text().is_empty()),
         "another instance, another forward"
     );
+}
+
+#[test]
+fn peers_c26_the_saved_forwards_of_an_instance_are_offered_for_it_alone() {
+    let mut stage = Stage::listed(USUAL);
+    let wish = Wish { port: 5432, host: Some("db".into()), near: listen(15432), lanes: 2, ..Wish::default() };
+    let saved = Saved { name: "orders".to_owned(), target: "web-1".to_owned(), wish: wish.clone() };
+    stage.state.memory.saved = vec![saved];
+    stage.select("web-2").press("alt-f");
+    assert!(!stage.screen().contains("orders"), "{}", stage.screen());
+    stage.press("esc").select("web-1").press("alt-f");
+    assert!(stage.screen().contains("orders          saved: db:5432"), "{}", stage.screen());
+    stage.press("down enter enter");
+    assert_eq!(wished(&stage.taken()), [wish]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{forward, note, problem, session};
 use crate::{
-    fleet::{Document, DocumentSummary, InstanceId, document::Kind},
+    fleet::{Document, DocumentSummary, InstanceId, Target, document::Kind, resolve_target},
     tui::{
         action::Action,
         event::{Effect, Failure},
@@ -10,7 +10,7 @@ use crate::{
             State,
             document::{Hit, Status},
             fleet::Access,
-            form::{Form, Subject},
+            form::{Form, Saved, Subject},
             line::Line,
             popup::{Picker, Popup},
         },
@@ -45,7 +45,13 @@ pub(super) fn forward(state: &mut State) {
     let Some((instance, name)) = subject(state) else { return };
     let agent = state.fleet.fleet.get(&instance).and_then(|instance| instance.version());
     let last = state.memory.forwards.get(&instance);
-    let form = Form::forward(instance, name, agent, last, state.memory.saved.clone());
+    // Those that were saved for this instance; of the others it is not known that they make sense here.
+    let for_it = |saved: &&Saved| match resolve_target(state.fleet.fleet.instances(), &saved.target) {
+        Target::One(found) => found.id == instance,
+        Target::None | Target::Several(_) => false,
+    };
+    let saved = state.memory.saved.iter().filter(for_it).cloned().collect();
+    let form = Form::forward(instance.clone(), name, agent, last, saved);
     state.popup = Some(Popup::Form(Box::new(form)));
 }
 

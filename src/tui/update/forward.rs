@@ -12,7 +12,7 @@ use crate::{
         state::{
             State,
             form::Subject,
-            forward::{Board, Lane, LaneLink, Run, Wish, bytes},
+            forward::{Board, Lane, LaneLink, Run, Wish, bytes, listen},
             popup::Popup,
             tab::{Ending, Phase, Step},
         },
@@ -174,7 +174,7 @@ pub(super) fn open_by_document(state: &mut State, run: Run, out: &mut Vec<Effect
         port: number("portNumber").unwrap_or(0),
         // The node itself, as its document says it.
         host: host.filter(|host| !matches!(host.as_str(), "" | "localhost" | "127.0.0.1")),
-        local: number("localPortNumber").unwrap_or(0),
+        near: listen(number("localPortNumber").unwrap_or(0)),
         document: Some(run),
         ..Wish::default()
     };

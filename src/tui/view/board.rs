@@ -110,8 +110,8 @@ fn head(state: &State, tab: &Tab, board: &Board, theme: Theme, cells: usize) -> 
     };
     let mut lines = vec![Line::from(first), Line::raw(fit(&way, cells))];
     if board.wish.is_open_to_others() {
-        let text = format!("  whoever reaches {} on this machine can use it", board.wish.bind);
-        lines.push(Line::styled(fit(&text, cells), theme.warning()));
+        let text = "  whoever reaches this machine's network can use it, without a password";
+        lines.push(Line::styled(fit(text, cells), theme.warning()));
     }
     lines
 }

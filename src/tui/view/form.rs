@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{boxed, empty, put, put_lines, theme::Theme};
 use crate::{
+    config::Near,
     fleet::document::Kind,
     tui::{
         action::{Action, Context},
@@ -199,15 +200,17 @@ fn below(state: &State, form: &Form, theme: Theme, cells: usize) -> Vec<Line<'st
             }
             match (&form.subject, form.wish()) {
                 (Subject::Forward { .. }, Some(wish)) => {
-                    let local = match wish.local {
-                        0 => ", a free port".to_owned(),
-                        port => format!(":{port}"),
+                    let near = match &wish.near {
+                        Near::Unix(path) => path.display().to_string(),
+                        Near::Tcp { host, port: 0 } => format!("{host}, a free port"),
+                        Near::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+                        Near::Tcp { host, port } => format!("{host}:{port}"),
                     };
                     let way = match &wish.host {
                         Some(_) => format!("{} → {}", form.name, wish.destination(&form.name)),
                         None => wish.destination(&form.name),
                     };
-                    say(&format!("{}{local} → {way}", wish.bind), Style::new());
+                    say(&format!("{near} → {way}"), Style::new());
                 }
                 (Subject::Forward { .. }, None) => say(" ", Style::new()),
                 (Subject::Document(_), _) => {
