@@ -65,8 +65,18 @@ struct Connection {
 enum Ready {
     Read(StreamId),
     Write(StreamId),
+    /// The program has left.
+    Left(StreamId),
     /// Was watched, and is closed.
     Gone,
+}
+
+/// What of a socket is waited for.
+#[derive(Clone, Copy)]
+enum Watch {
+    Read,
+    Write,
+    Left,
 }
 
 /// What is on its way to the session and had no room at once.
@@ -97,6 +107,8 @@ pub(super) struct Carry<'a> {
     readable: VecDeque<StreamId>,
     /// Sockets that can be written again.
     unblocked: Vec<StreamId>,
+    /// Programs that have left.
+    left: Vec<StreamId>,
     sending: Option<(Sending, Boxed<()>)>,
     buffer: BytesMut,
 }
@@ -130,6 +142,7 @@ impl<'a> Carry<'a> {
             readiness: FuturesUnordered::new(),
             readable: VecDeque::new(),
             unblocked: Vec::new(),
+            left: Vec::new(),
             sending: None,
             buffer: BytesMut::new(),
         }
@@ -209,6 +222,9 @@ impl<'a> Carry<'a> {
             self.transmit();
             while let Some(stream) = self.unblocked.pop() {
                 self.write(stream).await;
+            }
+            while let Some(stream) = self.left.pop() {
+                self.leave_stream(stream).await;
             }
             self.flush().await;
             let room = self.carrier.as_ref().is_some_and(Carrier::has_room);
@@ -336,21 +352,38 @@ impl<'a> Carry<'a> {
             _seat: arrival.seat,
         };
         self.connections.insert(stream, connection);
-        self.watch(stream, false);
+        self.watch(stream, Watch::Read);
     }
 
-    /// Waits, beside everything else, until a socket can be read or written.
-    fn watch(&self, stream: StreamId, write: bool) {
+    /// Waits, beside everything else, for something to happen to a socket.
+    fn watch(&self, stream: StreamId, watch: Watch) {
         let Some(connection) = self.connections.get(&stream) else { return };
         let (socket, gone) = (connection.socket.clone(), connection.gone.clone());
         self.readiness.push(Box::pin(async move {
-            // Errors show when the socket is used.
+            let happening = async {
+                // Errors show when the socket is used.
+                match watch {
+                    Watch::Read => drop(socket.readable().await),
+                    Watch::Write => drop(socket.writable().await),
+                    Watch::Left => socket.gone().await,
+                }
+            };
             tokio::select! {
                 () = gone.cancelled() => Ready::Gone,
-                _ = socket.writable(), if write => Ready::Write(stream),
-                _ = socket.readable(), if !write => Ready::Read(stream),
+                () = happening => match watch {
+                    Watch::Read => Ready::Read(stream),
+                    Watch::Write => Ready::Write(stream),
+                    Watch::Left => Ready::Left(stream),
+                },
             }
         }));
+    }
+
+    async fn leave_stream(&mut self, stream: StreamId) {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.close(stream);
+        }
+        self.close(stream, Outcome::Left).await;
     }
 
     fn note(&mut self, ready: Ready) {
@@ -362,6 +395,7 @@ impl<'a> Carry<'a> {
                     self.unblocked.push(stream);
                 }
             }
+            Ready::Left(stream) => self.left.push(stream),
             Ready::Gone => {}
         }
     }
@@ -377,19 +411,19 @@ impl<'a> Carry<'a> {
         let frame = self.buffer.split();
         let Some(carrier) = &mut self.carrier else { return };
         match read {
-            Ok(0) => carrier.local_ended(now(), stream),
+            Ok(0) => {
+                carrier.local_ended(now(), stream);
+                self.watch(stream, Watch::Left);
+            }
             Ok(count) => {
                 connection.sent += count as u64;
                 self.shared.counters.sent.fetch_add(count as u64, Ordering::Relaxed);
                 carrier.send(stream, frame);
                 // Perhaps more; the others come first.
-                if count == PIECE { self.readable.push_back(stream) } else { self.watch(stream, false) }
+                if count == PIECE { self.readable.push_back(stream) } else { self.watch(stream, Watch::Read) }
             }
-            Err(error) if would_block(&error) => self.watch(stream, false),
-            Err(_) => {
-                carrier.close(stream);
-                self.close(stream, Outcome::Left).await;
-            }
+            Err(error) if would_block(&error) => self.watch(stream, Watch::Read),
+            Err(_) => self.leave_stream(stream).await,
         }
     }
 
@@ -413,12 +447,9 @@ impl<'a> Carry<'a> {
                 }
                 Err(error) if would_block(&error) => {
                     connection.blocked = true;
-                    return self.watch(stream, true);
+                    return self.watch(stream, Watch::Write);
                 }
-                Err(_) => {
-                    carrier.close(stream);
-                    return self.close(stream, Outcome::Left).await;
-                }
+                Err(_) => return self.leave_stream(stream).await,
             }
         }
     }

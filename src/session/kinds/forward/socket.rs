@@ -6,14 +6,19 @@ use std::{
 };
 
 use bytes::BufMut;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{TcpStream, UnixStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// How long a local program may go on sending into a connection that the far side has closed.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How often a program that sends no more is asked whether it is still there.
+const PROBE: Duration = Duration::from_secs(10);
+/// How often the answer is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A connected local program.
 #[derive(Debug)]
@@ -48,6 +53,23 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.try_write_vectored(slices),
             Self::Unix(stream) => stream.try_write_vectored(slices),
+        }
+    }
+
+    /// Waits until a program that sends no more reads no more, either: it has closed the connection. Over TCP that looks
+    /// like a half-close, until its system forgets the connection (a minute, on Linux) and says so when asked.
+    pub(super) async fn gone(&self) {
+        if let Self::Tcp(stream) = self {
+            let keepalive = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE);
+            // Without it we learn of it later, from a write.
+            let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+        }
+        loop {
+            let ready = match self {
+                Self::Tcp(stream) => stream.ready(Interest::WRITABLE).await,
+                Self::Unix(stream) => stream.ready(Interest::WRITABLE).await,
+            };
+            if ready.is_ok_and(|ready| !ready.is_write_closed()) { sleep(LOOK).await } else { return }
         }
     }
 

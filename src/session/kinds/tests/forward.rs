@@ -173,6 +173,41 @@ async fn a_half_closed_program_gets_its_reply() {
     assert!(reply == pattern(50_000));
 }
 
+/// Servers that wait for their client for ever learn that it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_leaves_after_a_half_close_is_told_to_the_far_side() {
+    let (ended, mut ends) = mpsc::channel(4);
+    let port = server(move |mut stream| {
+        let ended = ended.clone();
+        async move {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            ended.send(()).await.unwrap();
+            // Says nothing itself.
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let mut stage = Stage::to(port).await;
+    let mut stream = stage.connect().await;
+    stream.shutdown().await.unwrap();
+    stream.set_zero_linger().unwrap();
+    let accepted = |event: &ForwardEvent| matches!(event, ForwardEvent::Accepted { .. });
+    stage.until(accepted).await;
+    drop(stream);
+    let left = |event: &ForwardEvent| matches!(event, ForwardEvent::Closed { outcome: Outcome::Left, .. });
+    stage.until(left).await;
+    timeout(HANG, ends.recv()).await.unwrap().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let mut stage = Stage::start(Setup::forward(port), Listen::Unix(path.clone()), 1).await;
+    let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    stage.until(accepted).await;
+    drop(stream);
+    stage.until(left).await;
+    timeout(HANG, ends.recv()).await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn peers_c21_big_uploads_do_not_stall() {
     const SIZE: usize = 64 << 20;
