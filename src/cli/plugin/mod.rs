@@ -61,7 +61,6 @@ pub(super) fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCo
         Call::WrongOperation => show("Invalid Operation"),
         Call::BadResponse(why) => show(&format!("Cannot perform start session: {why}\n")),
         Call::Start(start) => {
-            show(&format!("\nStarting session with SessionId: {}\n", start.ticket.session_id));
             match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
                 Ok(runtime) => {
                     runtime.block_on(carry(*start));
@@ -84,8 +83,15 @@ struct Carried {
 }
 
 async fn carry(start: Start) {
+    // Signals first: from here on nothing may end this process without ending the session. The AWS CLI has us begin
+    // with those of the keyboard ignored.
+    let signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return show(&format!("Cannot perform start session: {error}\n")),
+    };
     let id = start.ticket.session_id.clone();
-    let (mut carried, service) = match open(start).await {
+    show(&format!("\nStarting session with SessionId: {id}\n"));
+    let (mut carried, service) = match open(start, signals).await {
         Ok(opened) => opened,
         Err(why) => return show(&format!("Cannot perform start session: {why}\n")),
     };
@@ -128,7 +134,7 @@ async fn carry(start: Start) {
     show(&ending::words(&id, &end, false));
 }
 
-async fn open(start: Start) -> Result<(Carried, Arc<dyn Service>), String> {
+async fn open(start: Start, signals: Signals) -> Result<(Carried, Arc<dyn Service>), String> {
     let skip = std::env::var("SSM_PLUGIN_SKIP_CLIENT_CONFIGURE").is_ok_and(|value| value == "true");
     let scope = Scope { profile: start.profile, region: start.region };
     let client = Client::connect_at(&scope, start.endpoint.as_deref()).await;
@@ -140,8 +146,6 @@ async fn open(start: Start) -> Result<(Carried, Arc<dyn Service>), String> {
         caller: start.caller_endpoint.as_deref().and_then(service::address),
         old_caller: start.old_caller,
     });
-    // Signals first: from here on nothing may end this process without ending the session.
-    let signals = Signals::new().map_err(|error| error.to_string())?;
     let id = start.ticket.session_id.clone();
     let options = session::Options { size: tty::size(), target: start.target.unwrap_or_default() };
     let (commands, events) = session::open(start.ticket, service.clone(), options);

@@ -57,7 +57,7 @@ impl Port {
     async fn relay(self) {
         let (id, Running { commands, events, .. }, mut signals, _) = self.replayed();
         let steering = commands.clone();
-        let relay = relay::run(commands, events, tokio::io::stdin(), tokio::io::stdout());
+        let relay = relay::run_with(commands, events, tokio::io::stdin(), tokio::io::stdout(), super::tell);
         tokio::pin!(relay);
         let outcome = loop {
             tokio::select! {
