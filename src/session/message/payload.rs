@@ -161,11 +161,12 @@ impl OpenDataChannel {
         let mut object = Object::parse(bytes)?;
         let token = object.text("TokenValue")?.ok_or(PayloadError::Missing("TokenValue"))?;
         Ok(Self {
-            schema_version: object.text("MessageSchemaVersion")?.unwrap_or_default(),
+            // pyssm-client, which AWS takes, sends a number here and its name as the ClientId.
+            schema_version: object.scalar("MessageSchemaVersion").unwrap_or_default(),
             request_id: uuid(&mut object, "RequestId")?.unwrap_or_default(),
             token,
             instance_id: object.text("ClientInstanceId")?,
-            client_id: uuid(&mut object, "ClientId")?,
+            client_id: object.text("ClientId")?.and_then(|id| id.parse().ok()),
             client_version: object.text("ClientVersion")?,
         })
     }

@@ -11,7 +11,7 @@ use super::{
 
 const PLATFORMS: [&str; 8] =
     ["al2023", "al2023", "al2023", "al2", "ubuntu22", "ubuntu20", "rhel9", "win2022"];
-const AGENTS: [&str; 6] = ["3.3.987.0", "3.3.987.0", "3.3.859.0", "3.2.2222.0", "3.1.1732.0", "3.0.1124.0"];
+const AGENTS: [&str; 6] = ["3.3.987.0", "3.3.987.0", "3.3.859.0", "3.2.2222.0", "3.1.1732.0", "3.0.151.0"];
 const TYPES: [&str; 6] = ["t3.micro", "t3.large", "m5.large", "m6i.xlarge", "c5.2xlarge", "r5.large"];
 const ROLES: [&str; 10] =
     ["web", "api", "db", "cache", "queue", "batch", "proxy", "search", "worker", "build"];
