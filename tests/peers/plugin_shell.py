@@ -4,12 +4,12 @@ import os
 import re
 import subprocess
 
-from check import check, finish, node, same
+from check import AWS, check, finish, node, same
 from terminal import Gone, Terminal
 
 PLUGIN = "session-manager-plugin"
 web = node("web-1")
-start = ("aws", "ssm", "start-session", "--target", web)
+start = (*AWS, "ssm", "start-session", "--target", web)
 
 
 def plugin(*arguments, **environment):
@@ -49,7 +49,7 @@ try:
         shell.wait(r"\nstill\r?\n")
         shell.type("\x1a")
         shell.wait(r"[$#] ")
-        shell.type("kill %1; echo 'stopp'ed\r")
+        shell.type("kill %1; wait; echo 'stopp'ed\r")
         shell.wait(r"\nstopped\r?\n")
         shell.type("exit\r")
         shell.wait(r"\r\n\r\nExiting session with sessionId: " + re.escape(session) + r"\.\r\n\r\n")
@@ -79,6 +79,6 @@ check("ends with the official words", run.stdout.endswith(f"\n\nExiting session 
 check("and says nothing else", run.stderr == "", run.stderr)
 
 # What the node cannot do comes from AWS before the plugin is asked.
-run = subprocess.run(["aws", "ssm", "start-session", "--target", node("idle-1")], capture_output=True, text=True, timeout=120)
+run = subprocess.run([*AWS, "ssm", "start-session", "--target", node("idle-1")], capture_output=True, text=True, timeout=120)
 check("a node that is not connected", run.returncode != 0 and "(TargetNotConnected)" in run.stderr, run.stderr)
 finish()

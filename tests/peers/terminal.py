@@ -70,6 +70,14 @@ class Terminal:
                 raise Gone(f"no {pattern!r} in {self.text[self.seen:]!r}")
             self._read(0.2)
 
+    def until(self, holds):
+        """Until something holds that cannot be seen here."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            if time.monotonic() > end or self.process.poll() is not None:
+                raise Gone(f"it does not happen: {self.text[self.seen:]!r}")
+            self._read(0.05)
+
     def end(self):
         """Waits for the program to end by itself; its code."""
         end = time.monotonic() + PATIENCE
