@@ -118,9 +118,7 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
             Failure::told(format!("cannot write the log file {}", path.display()), error.to_string(), "")
         })?;
     }
-    let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
+    let runtime = threads(&args)
         .enable_all()
         .build()
         .map_err(|error| Failure::told("cannot start", error.to_string(), ""))?;
@@ -128,6 +126,21 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
     // What still waits for a network has nobody to tell.
     runtime.shutdown_background();
     result
+}
+
+/// One thread carries one session fastest: a key and its echo wake no other on their way.
+fn threads(args: &Args) -> tokio::runtime::Builder {
+    match args.command {
+        Some(Command::Connect(_) | Command::SshProxy(_)) if !args.demo => {
+            tokio::runtime::Builder::new_current_thread()
+        }
+        _ => {
+            let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(workers);
+            builder
+        }
+    }
 }
 
 async fn command(args: Args, config: Config) -> Result<ExitCode, Failure> {

@@ -2,7 +2,8 @@
 //!
 //! Nothing is ever dropped from here. What the window does not take stays in [`Input`], and what that does not take
 //! stays with the caller. A message counts as lost when its timer runs out, or when three messages sent after it
-//! were acknowledged: acknowledgements are selective, one per message. To the official agent all resends are ordinary
+//! were acknowledged: acknowledgements are selective, one per message. Where the network is seen to change the order,
+//! such a message is waited for a little longer (as in RFC 8985). To the official agent all resends are ordinary
 //! duplicates.
 
 use std::{collections::VecDeque, time::Duration, time::Instant};
@@ -44,6 +45,10 @@ struct Slot {
     last_order: u64,
     /// Messages sent after it that were acknowledged.
     overtaken: u32,
+    /// Overtaken, and lost unless it is acknowledged by then.
+    lost_at: Option<Instant>,
+    /// Sent again because it was overtaken.
+    hastened: bool,
     expires: Instant,
     /// To be sent again now.
     due: bool,
@@ -77,6 +82,8 @@ pub(super) struct Outgoing {
     /// How many in the window are to be sent again now, and how many were sent more than once.
     due: usize,
     resent: usize,
+    /// How much longer than a round trip an overtaken message is waited for.
+    patience: Duration,
     transmissions: u64,
     /// No timed-out message is sent again before this.
     next_burst: Option<Instant>,
@@ -99,6 +106,7 @@ impl Outgoing {
             window_max: WINDOW_MAX,
             due: 0,
             resent: 0,
+            patience: Duration::ZERO,
             transmissions: 0,
             next_burst: None,
             rtt: Rtt::default(),
@@ -145,6 +153,7 @@ impl Outgoing {
         for slot in &mut self.slots {
             slot.due = true;
             slot.overtaken = 0;
+            slot.lost_at = None;
         }
         self.due = self.slots.len();
         self.size_pending = self.has_size;
@@ -182,16 +191,32 @@ impl Outgoing {
             // Sent more than once. So soon after the latest time, it is an earlier one that is acknowledged.
             _ => {
                 let since = now.saturating_duration_since(slot.last_sent);
-                let soon = self.rtt.smoothed().is_some_and(|rtt| since < rtt / 2);
-                if soon { slot.first_order } else { slot.last_order }
+                match self.rtt.smoothed() {
+                    Some(rtt) if since < rtt / 2 => {
+                        // It was on its way, and only late.
+                        if slot.hastened {
+                            self.patience = (self.patience * 2).clamp(rtt / 8, rtt * 2);
+                        }
+                        slot.first_order
+                    }
+                    _ => slot.last_order,
+                }
             }
         };
+        let wait = self.rtt.smoothed().unwrap_or_default() + self.patience;
         // Where nothing was sent twice, only those in front of it were sent before it: mostly none.
         let before = if self.resent == 0 { index } else { self.slots.len() };
         for slot in self.slots.range_mut(..before).filter(|slot| slot.last_order < order) {
             slot.overtaken += 1;
-            if slot.overtaken >= OVERTAKEN && !std::mem::replace(&mut slot.due, true) {
+            if slot.overtaken < OVERTAKEN || slot.due {
+                continue;
+            }
+            let lost_at = slot.last_sent + wait;
+            if self.patience.is_zero() || lost_at <= now {
+                (slot.due, slot.hastened) = (true, true);
                 self.due += 1;
+            } else {
+                slot.lost_at = Some(lost_at);
             }
         }
     }
@@ -243,6 +268,8 @@ impl Outgoing {
             first_order: self.transmissions,
             last_order: self.transmissions,
             overtaken: 0,
+            lost_at: None,
+            hastened: false,
             expires: now + self.rtt.timeout(1),
             due: false,
         });
@@ -259,6 +286,7 @@ impl Outgoing {
         slot.last_sent = now;
         slot.last_order = self.transmissions;
         slot.overtaken = 0;
+        slot.lost_at = None;
         slot.expires = now + self.rtt.timeout(slot.sends);
         slot.due = false;
         slot.frame.clone()
@@ -266,7 +294,14 @@ impl Outgoing {
 
     /// Marks what has timed out.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.timeout().is_none_or(|at| at > now) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.lost_at.is_some_and(|at| at <= now)) {
+            slot.lost_at = None;
+            if !slot.due {
+                (slot.due, slot.hastened) = (true, true);
+                self.due += 1;
+            }
+        }
+        if self.expiry().is_none_or(|at| at > now) {
             return;
         }
         let burst = if self.paused { 1 } else { BURST };
@@ -281,6 +316,12 @@ impl Outgoing {
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(super) fn timeout(&self) -> Option<Instant> {
+        let lost = self.slots.iter().filter_map(|slot| slot.lost_at).min();
+        [lost, self.expiry()].into_iter().flatten().min()
+    }
+
+    /// When the next timer runs out.
+    fn expiry(&self) -> Option<Instant> {
         let expires = self.slots.iter().filter(|slot| !slot.due).map(|slot| slot.expires).min()?;
         Some(self.next_burst.map_or(expires, |burst| burst.max(expires)))
     }

@@ -845,3 +845,27 @@ async fn a_flood_of_acknowledgements_ends_the_session() {
         flood.abort();
     }
 }
+
+#[tokio::test]
+async fn an_upgrade_whose_answer_never_ends_is_left_before_it_fills_the_memory() {
+    let far = Arc::new(Far::new().await);
+    let (commands, mut events) = far.open();
+    let (mut stream, _) = far.listener.accept().await.unwrap();
+    let endless = async {
+        let mut sent = 0;
+        let header = format!("x-more: {}\r\n", "y".repeat(8000));
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 101 Switching Protocols\r\n")
+            .await
+            .unwrap();
+        while tokio::io::AsyncWriteExt::write_all(&mut stream, header.as_bytes()).await.is_ok() {
+            sent += header.len();
+        }
+        sent
+    };
+    // What the sockets' own buffers take counts, too.
+    let sent = timeout(HANG, endless).await.unwrap();
+    assert!(sent < 16 << 20, "{sent} bytes were taken");
+    until(&mut events, |event| matches!(event, Event::Reconnecting { .. })).await;
+    commands.end();
+    to_the_end(&mut events).await;
+}

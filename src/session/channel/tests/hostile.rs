@@ -168,15 +168,18 @@ fn arbitrary(random: &mut Random) -> Bytes {
 
 #[test]
 fn no_sequence_of_messages_and_calls_breaks_the_channel() {
+    let typed = Bytes::from(pattern(1, 100_000));
     for seed in 0..200 {
         let mut random = Random::new(seed);
         let (mut channel, mut now) = channel();
         let mut over = false;
         for _ in 0..400 {
             now += ms(random.below(300));
-            match random.below(12) {
+            match random.below(14) {
                 0 => channel.resize(Size { cols: random.next() as u32, rows: random.next() as u32 }),
-                1 => drop(channel.send(pattern(seed, random.below(100_000) as usize).into())),
+                1 => drop(channel.send(typed.slice(..random.below(100_000) as usize))),
+                12 => channel.send_flag(Flag::DisconnectToPort),
+                13 => channel.provide_key(now, Ok(super::kms::Keys::of(seed).data_key())),
                 2 => channel.discard_input(vec![]),
                 3 => channel.handle_disconnected(),
                 4 | 5 => channel.handle_reconnected(now),

@@ -279,3 +279,24 @@ fn output_that_was_lost_at_the_end_is_admitted() {
         [notice, ChannelEvent::Closed { output: String::new() }]
     );
 }
+
+#[test]
+fn a_lossy_network_costs_a_transfer_little_and_sends_little_twice() {
+    // 25 000 lines of 80 bytes, at 2 % loss, doubling and reordering each.
+    let lines: String = (0..25_000).map(|n| format!("{n:079}\n")).collect();
+    for kind in [Kind::Shell, Kind::Port] {
+        let network = Network { lose: 20, double: 20, delay: ms(5), jitter: ms(3) };
+        let mut pair = Pair::new(1, kind, network);
+        pair.agent.script.push_back((pair.now, PayloadType::Output, Bytes::from_static(b"$ ")));
+        pair.run(|pair| pair.events.contains(&ChannelEvent::Ready) && pair.client.is_idle());
+        let (start, before) = (pair.now, pair.sent.len());
+        pair.after(ms(1), Happening::Type(lines.clone().into()));
+        pair.run(quiet);
+        assert!(pair.agent.received == lines.as_bytes());
+        assert!(pair.now - start < ms(5000), "{kind:?}: {:?}", pair.now - start);
+        let sent =
+            pair.sent[before..].iter().filter(|frame| frame.payload_type == PayloadType::Output).count();
+        let needed = lines.len().div_ceil(STREAM_PAYLOAD_LIMIT);
+        assert!(sent < needed * 5 / 4, "{kind:?}: {sent} messages for {needed}");
+    }
+}
