@@ -273,6 +273,9 @@ pub struct Sim {
     /// Take signed data channels at their newest URL only; without this, what clients before 1.2.835 do is taken, too
     #[arg(long)]
     pub strict: bool,
+    /// The user that the caller's own tag SSMSessionRunAs names; counts where a document has run-as on
+    #[arg(long, value_name = "USER")]
+    pub run_as: Option<String>,
     /// Take agents, too: one that registers with the activation that is printed becomes a node
     #[arg(long)]
     pub agents: bool,

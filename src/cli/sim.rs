@@ -50,6 +50,7 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
         faults: sim.fault,
         rights: sim.rights,
         agents: sim.agents,
+        run_as: sim.run_as,
         ..Options::default()
     };
     let options = if sim.strict { options.strict() } else { options };

@@ -332,6 +332,9 @@ mod tests {
         assert!(!action.matches("ssm:StartSession"));
         let Fault::Throttle { action, .. } = parse("throttle") else { panic!() };
         assert!(action.matches("sts:GetCallerIdentity"));
+        for service in ["kms:GenerateDataKey", "ecs:*", "ec2-instance-connect:SendSSHPublicKey"] {
+            parse(&format!("deny={service}"));
+        }
     }
 
     #[test]

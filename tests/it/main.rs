@@ -7,6 +7,7 @@
 mod access;
 mod agents;
 mod cli;
+mod document;
 mod fleet;
 #[allow(dead_code, unused_imports, reason = "a harness offers what some tests need and others do not")]
 mod harness;

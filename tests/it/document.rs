@@ -1,0 +1,105 @@
+//! The sample account's documents, run by the built program: each shows what it is there for.
+
+use std::{
+    io::Write,
+    process::{Output, Stdio},
+};
+
+use crate::harness::World;
+
+/// Runs the program with this text as its input.
+fn fed(world: &World, arguments: &[&str], input: &str) -> Output {
+    let mut child = world
+        .command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn commands_tell_their_streams_and_their_code() {
+    let world = World::new();
+    let check = world.output(&["run", "Shop-Check", "web-1", "service=cart", "code=7"]);
+    assert_eq!(check, (7, "cart: port open\n".to_owned(), "cart: 3 slow requests\n".to_owned()));
+    let (code, out, error) = world.output(&["run", "Shop-CheckMarked", "web-1"]);
+    assert_eq!((code, out.as_str(), error.as_str()), (3, "OUT:fine\n", "ERR:odd\n"));
+    let (_, out, _) = world.output(&["run", "Shop-Report", "web-1"]);
+    assert!(out.ends_with("done\n") && out.lines().count() == 3, "{out}");
+    let shared = "arn:aws:ssm:eu-west-1:210987654321:document/Platform-Uptime";
+    let (code, out, error) = world.output(&["run", shared, "web-1"]);
+    assert!(code == 0 && out.contains("load average"), "{out}{error}");
+}
+
+#[test]
+fn encrypted_documents_carry_what_plain_ones_do() {
+    let world = World::new();
+    let (code, out, error) = world.output(&["run", "Shop-EncryptedCheck", "web-1", "command=expr 6 '*' 7"]);
+    assert_eq!((code, out.as_str()), (0, "42\n"), "{error}");
+    assert!(error.contains("This session is encrypted using AWS KMS."), "{error}");
+    let (_, out, error) = world.output(&["run", "Shop-EncryptedCommand", "web-1", "command=echo $((6*7))"]);
+    assert!(out.contains("42"), "{out}{error}");
+}
+
+#[test]
+fn each_key_that_does_not_work_is_named_with_the_right_that_is_missing() {
+    let world = World::new();
+    for (document, words) in [
+        ("Shop-VaultShell", &["kms:GenerateDataKey", "5e551011-0000-4000-8000-000000000002"][..]),
+        ("Shop-RetiredShell", &["alias/retired", "DisabledException"]),
+        ("Shop-LostKeyShell", &["alias/nowhere", "no such key"]),
+        (
+            "Shop-SealedShell",
+            &["kms:Decrypt", "assumed-role/ssm-node/", "5e551011-0000-4000-8000-000000000004"],
+        ),
+    ] {
+        let (code, out, error) = world.output(&["run", document, "web-1"]);
+        assert_eq!(code, 1, "{document}: {out}{error}");
+        for word in words {
+            assert!(error.contains(word), "{document}: {word} is not in: {error}");
+        }
+    }
+    // A denial that no key holds by itself: the node's role, forbidden by the organisation.
+    let world = World::with(|options| {
+        options.faults = vec!["deny=kms:Decrypt/explicit-service-control".parse().unwrap()];
+    });
+    let (code, _, error) = world.output(&["run", "Shop-EncryptedCheck", "web-1", "command=true"]);
+    assert_eq!(code, 1);
+    assert!(
+        error.contains("kms:Decrypt") && error.contains("explicit deny in a service control policy"),
+        "{error}"
+    );
+}
+
+#[test]
+fn peers_c33_a_missing_run_as_user_is_told_in_the_terminal() {
+    let world = World::new();
+    for arguments in [&["run", "Shop-DeployShell", "web-1"][..], &["connect", "app-6"]] {
+        let (code, _, error) = world.output(arguments);
+        assert_eq!(code, 1, "{error}");
+        assert!(error.contains("RunAs user deploy does not exist"), "{error}");
+    }
+    let (_, _, error) = world.output(&["run", "Shop-NobodyShell", "web-1"]);
+    assert!(error.contains("please set the RunAs default user"), "{error}");
+    // The caller's own tag goes before the document's user.
+    let world = World::with(|options| options.run_as = Some("nobody-of-the-tag".to_owned()));
+    let (_, _, error) = world.output(&["run", "Shop-DeployShell", "web-1"]);
+    assert!(error.contains("RunAs user nobody-of-the-tag does not exist"), "{error}");
+}
+
+#[test]
+fn a_profile_is_typed_and_an_interactive_document_asks() {
+    let world = World::new();
+    let output = fed(&world, &["run", "Shop-ProfileShell", "web-1"], "echo shop is $SHOP; exit\n");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("shop is open"), "{out}");
+    let announced = ["run", "Shop-Announce", "web-1", "service=cart", "level=alarm", "audience=web,api"];
+    let output = fed(&world, &announced, "yes\n");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("alarm: cart for 15 minutes (-)") && out.contains("you said yes"), "{out}");
+}
