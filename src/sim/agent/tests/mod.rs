@@ -1,5 +1,6 @@
-//! The agent's core in virtual time: its rules one by one, a bad network over many seeds, and the recordings of the
-//! official ends.
+//! The agent's core in virtual time: its rules one by one, and a bad network over many seeds.
+
+mod recorded;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,12 +12,11 @@ use uuid::Uuid;
 
 use super::{
     core::{ControlSignal, Core, CoreSetup, Event, Ignored, RESEND_INTERVAL},
-    handshake::{Encryption, HANDSHAKE_TIMEOUT, HandshakeSetup},
+    handshake::{HANDSHAKE_TIMEOUT, HandshakeSetup},
 };
 use crate::session::message::{
     Acknowledge, ActionResult, ActionStatus, AgentSessionState, Checks, Frame, HandshakeComplete,
     HandshakeRequest, HandshakeResponse, HeaderLength, MessageType, PayloadType, ProcessedAction, Size,
-    recording::{Content, Recording, Side},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -392,6 +392,50 @@ fn a_second_handshake_response_hangs_the_reader_for_ever() {
     assert_eq!(without_handshake.handle_frame(now, &answer(0)), Err(Ignored::Wedged));
 }
 
+#[test]
+fn a_signal_for_a_command_stops_the_reader_until_the_command_has_ended() {
+    let now = Instant::now();
+    let mut core = Core::new(CoreSetup { signals: true, ..setup() }, now);
+    core.set_handler_ready(true);
+    sent(&mut core);
+    core.handle_frame(now, &typed(0, "no signal in here")).unwrap();
+    core.handle_frame(now, &typed(2, "behind")).unwrap();
+    core.handle_frame(now, &typed(1, "a\x1cb\x03")).unwrap();
+    assert!(!core.is_reading());
+    assert_eq!(acknowledged(&sent(&mut core)), [0, 2]);
+    assert_eq!(events(&mut core), [Event::Signal(ControlSignal::Quit)], "the first one counts");
+    core.release(now);
+    assert!(core.is_reading());
+    assert_eq!(acknowledged(&sent(&mut core)), [1]);
+    // A signal that had come ahead of its turn was acknowledged then.
+    core.handle_frame(now, &typed(4, "\x03")).unwrap();
+    core.handle_frame(now, &typed(3, "x")).unwrap();
+    assert_eq!(acknowledged(&sent(&mut core)), [4, 3]);
+    assert!(!core.is_reading());
+    core.release(now);
+    assert_eq!(acknowledged(&sent(&mut core)), [0; 0]);
+    core.handle_frame(now, &typed(5, "x")).unwrap();
+    assert_eq!(acknowledged(&sent(&mut core)), [5]);
+}
+
+#[test]
+fn input_that_makes_a_connection_is_acknowledged_when_that_is_made() {
+    let now = Instant::now();
+    let mut core = ready_core(now);
+    core.hold_next();
+    core.handle_frame(
+        now,
+        &frame(MessageType::InputStreamData, 0, PayloadType::Size, br#"{"cols":1,"rows":1}"#),
+    )
+    .unwrap();
+    core.handle_frame(now, &typed(1, "hello")).unwrap();
+    assert_eq!(acknowledged(&sent(&mut core)), [0]);
+    assert_eq!(events(&mut core)[1..], [input("hello")]);
+    core.release(now);
+    core.handle_frame(now, &typed(2, "more")).unwrap();
+    assert_eq!(acknowledged(&sent(&mut core)), [1, 2]);
+}
+
 /// A small deterministic generator.
 struct Dice(u64);
 
@@ -492,110 +536,4 @@ fn bad_network(seed: u64) {
     assert_eq!(delivered, keys, "seed {seed}");
     let lines: Vec<Bytes> = (0..COUNT).map(|n| format!("line {n}\n").into()).collect();
     assert_eq!(peer.got.into_values().collect::<Vec<_>>(), lines, "seed {seed}");
-}
-
-/// The client's frames of a recording in the order in which the agent got them.
-fn client_frames(recording: &Recording) -> Vec<(f64, Bytes)> {
-    let mut frames: Vec<(f64, Bytes)> = Vec::new();
-    for (message, bytes) in recording.frames(Side::Client) {
-        for _ in 0..message.copies {
-            frames.push((message.due, bytes.clone()));
-        }
-    }
-    frames.sort_by(|a, b| a.0.total_cmp(&b.0));
-    frames
-}
-
-/// The numbers that the official agent acknowledged, in its order; lost or not.
-fn official_acknowledgements(recording: &Recording) -> Vec<i64> {
-    recording
-        .frames(Side::Agent)
-        .map(|(_, bytes)| Frame::parse(bytes, Checks::Client).unwrap())
-        .filter(|frame| frame.message_type == MessageType::Acknowledge)
-        .map(|frame| Acknowledge::parse(&frame.payload).unwrap().sequence)
-        .collect()
-}
-
-#[test]
-fn the_client_frames_of_the_recorded_shells_are_taken_as_the_official_agent_took_them() {
-    let mut shells = 0;
-    for recording in Recording::all() {
-        // Encrypted ones, commands and ports need handlers that do not exist yet.
-        if !(recording.name.starts_with("shell") || recording.name == "interactive") {
-            continue;
-        }
-        shells += 1;
-        let start = Instant::now();
-        let mut core = ready_core(start);
-        let (mut delivered, mut sizes, mut acknowledgements) = (Vec::new(), Vec::new(), Vec::new());
-        for (ms, bytes) in client_frames(&recording) {
-            let now = start + Duration::from_secs_f64(ms / 1000.0);
-            core.handle_frame(now, &bytes).unwrap_or_else(|error| panic!("{}: {error}", recording.name));
-            acknowledgements.extend(acknowledged(&sent(&mut core)));
-            for event in events(&mut core) {
-                match event {
-                    Event::Input(bytes) => delivered.extend_from_slice(&bytes),
-                    Event::Resize(size) => sizes.push(size),
-                    other => panic!("{}: {other:?}", recording.name),
-                }
-            }
-        }
-        assert_eq!(delivered, recording.side_file("sent"), "{}", recording.name);
-        assert_eq!(acknowledgements, official_acknowledgements(&recording), "{}", recording.name);
-        assert!(!sizes.is_empty(), "{}: the client told no size", recording.name);
-        if recording.name == "shell" {
-            assert_eq!(sizes, [Size { cols: 80, rows: 24 }, Size { cols: 132, rows: 43 }]);
-        }
-    }
-    assert!(shells >= 8, "only {shells} recordings of shells");
-}
-
-#[test]
-fn the_recorded_handshakes_are_taken_as_the_official_agent_took_them() {
-    let mut handshakes = 0;
-    for recording in Recording::all() {
-        let starts_with_request = recording
-            .frames(Side::Agent)
-            .filter_map(|(_, bytes)| Frame::parse(bytes, Checks::Client).ok())
-            .find(|frame| frame.payload_type == PayloadType::HandshakeRequest);
-        let Some(request) = starts_with_request else { continue };
-        let request = HandshakeRequest::parse(&request.payload).unwrap();
-        if request.actions.len() != 1 {
-            continue; // encrypted
-        }
-        handshakes += 1;
-        let now = Instant::now();
-        let mut core = handshaking_core(now);
-        let answer = client_frames(&recording)
-            .into_iter()
-            .find(|(_, bytes)| {
-                let frame = Frame::parse(bytes, Checks::Agent).unwrap();
-                frame.payload_type == PayloadType::HandshakeResponse
-            })
-            .unwrap()
-            .1;
-        core.handle_frame(now, &answer).unwrap();
-        assert_eq!(events(&mut core), [Event::Handshaken], "{}", recording.name);
-    }
-    assert!(handshakes >= 8, "only {handshakes} recordings with a handshake");
-}
-
-#[test]
-fn the_recorded_service_frames_are_understood() {
-    let mut seen = BTreeSet::new();
-    for recording in Recording::all() {
-        let to_agent = recording.messages.iter().filter(|message| {
-            message.from == Side::Service && message.to == Some(Side::Agent) && message.copies > 0
-        });
-        for message in to_agent {
-            let Content::Frame(bytes) = &message.content else { continue };
-            let mut core = ready_core(Instant::now());
-            core.handle_frame(Instant::now(), bytes).unwrap();
-            seen.insert(Frame::parse(bytes, Checks::Agent).unwrap().message_type.as_str().to_owned());
-        }
-    }
-    assert_eq!(
-        seen.into_iter().collect::<Vec<_>>(),
-        ["channel_closed", "pause_publication", "start_publication"]
-    );
 }
