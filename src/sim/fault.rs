@@ -1,6 +1,6 @@
 //! Faults: what a region shall do wrong, as `--fault SPEC` spells it.
 //!
-//! `cut`, `drop`, `dup`, `reorder` and `delay` happen to the frames of the data channel, in both directions, and are the
+//! `cut`, `cut-agent`, `drop`, `dup`, `reorder` and `delay` happen to the frames of the data channel, in both directions, and are the
 //! gateway's business; `deny`, `throttle`, `slow` and `expired` happen to API calls. This file only parses; it does nothing.
 
 use std::{fmt, str::FromStr, time::Duration};
@@ -10,6 +10,8 @@ use std::{fmt, str::FromStr, time::Duration};
 pub enum Fault {
     /// The data channel's socket is cut, without a close frame, each time it has lived so long or carried so much.
     Cut(Cut),
+    /// The link between agent and service is cut so often; the agent dials anew by itself.
+    CutAgent(Duration),
     /// This share of the frames is lost.
     Drop(Share),
     /// This share of the frames arrives twice.
@@ -145,9 +147,10 @@ pub enum FaultError {
     },
 }
 
-const ALL: &str = "cut=5s, cut=100KB, drop=2%, dup=2%, reorder=2%, delay=50ms, deny=ACTION, throttle[=ACTION], slow=ACTION[:2s], \
+const ALL: &str = "cut=5s, cut=100KB, cut-agent=5s, drop=2%, dup=2%, reorder=2%, delay=50ms, deny=ACTION, throttle[=ACTION], slow=ACTION[:2s], \
                    expired[=30s]";
 const CUT: &str = "after `cut=` stands a time (5s) or an amount (100KB)";
+const CUT_AGENT: &str = "after `cut-agent=` stands a time (5s)";
 const SHARE: &str = "after `=` stands a share from 0% to 100% (2%)";
 const DELAY: &str = "after `delay=` stands a time (50ms)";
 const DENY: &str = "after `deny=` stands an action (ssm:StartSession, ec2:*) and, if wanted, `/` and the kind of policy (identity-based, \
@@ -170,6 +173,10 @@ impl FromStr for Fault {
         let needed = |expected| value.ok_or(malformed(expected));
         Ok(match name {
             "cut" => Fault::Cut(cut(needed(CUT)?).ok_or(malformed(CUT))?),
+            "cut-agent" => {
+                let every = duration(needed(CUT_AGENT)?).filter(|every| !every.is_zero());
+                Fault::CutAgent(every.ok_or(malformed(CUT_AGENT))?)
+            }
             "drop" => Fault::Drop(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
             "dup" => Fault::Dup(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
             "reorder" => Fault::Reorder(share(needed(SHARE)?).ok_or(malformed(SHARE))?),
@@ -306,6 +313,7 @@ mod tests {
     fn every_form_of_a_fault_is_read() {
         assert_eq!(parse("cut=5s"), Fault::Cut(Cut::Every(Duration::from_secs(5))));
         assert_eq!(parse("cut=100KB"), Fault::Cut(Cut::After(100_000)));
+        assert_eq!(parse("cut-agent=2s"), Fault::CutAgent(Duration::from_secs(2)));
         assert_eq!(parse("drop=2%"), Fault::Drop(Share(0.02)));
         assert_eq!(parse("dup=0.5%"), Fault::Dup(Share(0.005)));
         assert_eq!(parse("reorder=100%"), Fault::Reorder(Share(1.0)));
@@ -344,6 +352,7 @@ mod tests {
             ("cut", "a time (5s) or an amount (100KB)"),
             ("cut=0s", "a time (5s)"),
             ("cut=5", "a time (5s)"),
+            ("cut-agent=100KB", "`cut-agent=` stands a time (5s)"),
             ("drop=2", "from 0% to 100%"),
             ("drop=101%", "from 0% to 100%"),
             ("drop=NaN%", "from 0% to 100%"),

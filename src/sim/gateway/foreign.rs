@@ -87,11 +87,14 @@ impl Place {
         Seat { number, frames, notices, cut }
     }
 
-    fn leave(&self, number: u64) {
+    /// False if another one sits there by now.
+    fn leave(&self, number: u64) -> bool {
         let mut seated = self.seated();
-        if seated.agent.as_ref().is_some_and(|agent| agent.number == number) {
+        let sits = seated.agent.as_ref().is_some_and(|agent| agent.number == number);
+        if sits {
             seated.agent = None;
         }
+        sits
     }
 
     /// A frame of the client; lost if nobody is there.
@@ -160,8 +163,11 @@ where
     }
     let seat = place.seat();
     let number = seat.number;
+    session.agent_arrived();
     relay(&session, place, socket, seat).await;
-    place.leave(number);
+    if place.leave(number) {
+        session.agent_left();
+    }
 }
 
 async fn relay<S>(session: &Arc<Session>, place: &Place, socket: Socket<S>, seat: Seat)

@@ -290,9 +290,18 @@ impl Gateway {
         self.inner.ssh.push(target, public_key, tokio::time::Instant::now());
     }
 
-    /// Cuts the socket of a session's foreign agent without a close frame; false if there is none.
+    /// Cuts the link of a session's agent without a word; false if it is cut already, or there is none. An agent of ours comes back by itself
+    /// after a moment, a foreign one when it likes.
     pub fn cut_agent(&self, id: &str) -> bool {
-        self.session(id).is_some_and(|session| session.foreign().is_some_and(foreign::Place::cut))
+        let Some(session) = self.session(id) else { return false };
+        let cut = session.cut_agent();
+        if cut && session.foreign().is_none() {
+            self.inner.tasks.spawn(async move {
+                tokio::time::sleep(session::REDIAL).await;
+                session.agent_came_back();
+            });
+        }
+        cut
     }
 
     fn next_number(&self) -> u64 {

@@ -8,7 +8,10 @@
 //! ```
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,13 +33,18 @@ use super::{
 };
 use crate::{
     session::message::{AgentSessionState, Checks, Frame, HeaderLength, MessageType},
-    sim::agent::{self, SshKeys},
+    sim::{
+        agent::{self, SshKeys},
+        fault::Fault,
+    },
 };
 
 /// Frames that wait between the agent and a socket, in each direction; behind them it is back-pressure.
 pub(super) const QUEUE: usize = 64;
 /// An agent that was told to end and does not is dropped after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long an agent of ours takes to notice a cut and to dial anew; the official one's first attempt comes at once.
+pub(super) const REDIAL: Duration = Duration::from_millis(100);
 /// More unused tokens than this are not kept.
 const TOKENS: usize = 16;
 
@@ -56,6 +64,8 @@ pub(super) struct Session {
     agent: AgentSide,
     outlet: watch::Sender<Outlet>,
     frozen: watch::Sender<bool>,
+    /// The link of an agent of ours is cut: nothing passes between it and the gateway.
+    agent_away: AtomicBool,
     told_to_end: CancellationToken,
 }
 
@@ -183,6 +193,7 @@ impl Session {
             agent,
             outlet: watch::Sender::new(None),
             frozen: watch::Sender::new(false),
+            agent_away: AtomicBool::new(false),
             told_to_end: CancellationToken::new(),
         }
     }
@@ -300,6 +311,7 @@ impl Session {
     pub(super) async fn relay(&self, frame: Bytes) {
         self.note_data(&frame);
         match &self.agent {
+            AgentSide::Ours { .. } if self.is_agent_away() => {}
             AgentSide::Ours { frames, .. } => drop(frames.send(frame).await),
             AgentSide::Foreign(place) => place.relay(frame).await,
         }
@@ -330,6 +342,51 @@ impl Session {
     /// What a client is told at the end; `None`: the session lives.
     pub(super) fn closure(&self) -> Option<Bytes> {
         self.book().closure.clone()
+    }
+
+    /// Cuts the link of the agent; false if it is cut already, or has none. A foreign one comes back when it likes.
+    pub(super) fn cut_agent(&self) -> bool {
+        match &self.agent {
+            AgentSide::Foreign(place) => place.cut(),
+            AgentSide::Ours { .. } => {
+                let cut = !self.status().state.is_over() && !self.agent_away.swap(true, Ordering::Relaxed);
+                if cut {
+                    self.agent_left();
+                }
+                cut
+            }
+        }
+    }
+
+    /// An agent of ours has dialled anew. A pause does not outlive the link (`Reconnect`), but the service knows better.
+    pub(super) fn agent_came_back(&self) {
+        self.agent_away.store(false, Ordering::Relaxed);
+        self.tell_agent(notice::start_publication());
+        if self.book().client.is_none() {
+            self.tell_agent(notice::pause_publication());
+        }
+        self.agent_arrived();
+    }
+
+    pub(super) fn is_agent_away(&self) -> bool {
+        self.agent_away.load(Ordering::Relaxed)
+    }
+
+    /// The client is told that its agent is away. No client is known to mind.
+    pub(super) fn agent_left(&self) {
+        self.tell_client(notice::pause_publication());
+    }
+
+    /// The client is told that its agent is there.
+    pub(super) fn agent_arrived(&self) {
+        self.tell_client(notice::start_publication());
+    }
+
+    /// A client that does not read is not waited for.
+    fn tell_client(&self, notice: Bytes) {
+        if let Some(client) = &*self.outlet.borrow() {
+            let _ = client.try_send(notice);
+        }
     }
 
     fn over(&self, ending: agent::Ending) {
@@ -429,12 +486,14 @@ async fn until_over(
     };
     let mut out_of_patience = std::pin::pin!(out_of_patience);
     let mut expired = std::pin::pin!(session.expired());
+    let mut cuts = std::pin::pin!(cut_again_and_again(&session));
     let mut expects_expiry = true;
     let ending = loop {
         tokio::select! {
             ending = &mut agent => break ending,
             () = &mut out_of_patience => break agent::Ending::default(),
             () = shutdown.cancelled() => break agent::Ending::default(),
+            () = &mut cuts => {}
             words = &mut expired, if expects_expiry => {
                 expects_expiry = false;
                 session.end(words.to_owned());
@@ -442,6 +501,22 @@ async fn until_over(
         }
     };
     session.over(ending);
+}
+
+/// Cuts the agent's link as often as a fault says; never ends.
+async fn cut_again_and_again(session: &Session) {
+    let every = session.options.faults.iter().find_map(|fault| match fault {
+        Fault::CutAgent(every) => Some(*every),
+        _ => None,
+    });
+    let Some(every) = every else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(every).await;
+        if session.cut_agent() && session.foreign().is_none() {
+            tokio::time::sleep(REDIAL).await;
+            session.agent_came_back();
+        }
+    }
 }
 
 /// The agent's way to the client: the queue of whoever is connected.
@@ -467,6 +542,9 @@ impl agent::Uplink for Uplink {
             {
                 self.session.agent_says(&state);
             }
+            return None;
+        }
+        if self.session.is_agent_away() {
             return None;
         }
         let outlet = self.outlet.borrow();

@@ -44,6 +44,8 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 const BACKLOG: usize = 1024;
 /// Frames that wait to be sent; the official agent has a socket pair there.
 const FRAMES: usize = 8;
+/// What is written to a connection at once.
+const MOST_AT_ONCE: usize = 64 << 10;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -112,14 +114,24 @@ impl Mailbox {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What came next; `None`: the client has closed the stream.
+    /// What came next, as much of it as is good to write at once; `None`: the client has closed the stream.
     async fn next(&self) -> Option<Bytes> {
         loop {
             let news = self.news.notified();
             {
                 let mut inside = self.inside();
-                if let Some(bytes) = inside.waiting.pop_front() {
-                    return Some(bytes);
+                if let Some(first) = inside.waiting.pop_front() {
+                    if inside.waiting.is_empty() {
+                        return Some(first);
+                    }
+                    let mut bytes = BytesMut::from(&first[..]);
+                    while let Some(next) =
+                        inside.waiting.front().filter(|next| bytes.len() + next.len() <= MOST_AT_ONCE)
+                    {
+                        bytes.extend_from_slice(next);
+                        inside.waiting.pop_front();
+                    }
+                    return Some(bytes.freeze());
                 }
                 if inside.finished {
                     return None;
