@@ -247,6 +247,7 @@ pub struct SshConfig {
     writes ca.pem (for SSL_CERT_FILE) and amazon-ssm-agent.json (for /etc/amazon/ssm), and says how to start the official agent:\n  \
     SSL_CERT_FILE=ca.pem amazon-ssm-agent -register -y -id ID -code CODE -region eu-west-1\n  \
     SSL_CERT_FILE=ca.pem amazon-ssm-agent\n\
+    (Go reads SSL_CERT_FILE on Linux alone; on macOS and Windows ca.pem must be put into the system's store.)\n\
     CMD finds the same in SSMTUI_AGENT_ENDPOINT, _ACTIVATION_ID, _ACTIVATION_CODE, _CA and _CONFIG. A registration is good for as\n\
     long as the region runs."
 )]
