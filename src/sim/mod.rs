@@ -17,6 +17,8 @@ mod agent;
 mod api;
 mod control;
 pub mod fault;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod gateway;
 pub mod options;
 pub mod region;

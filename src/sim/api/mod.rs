@@ -293,6 +293,24 @@ impl Api {
         }
     }
 
+    /// What a request leads to, for fuzzing: the answer, or the error as it is told. `known`: the signature is right.
+    #[cfg(fuzzing)]
+    pub(crate) async fn knock(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+        known: bool,
+    ) -> Result<String, String> {
+        let request_id = "00000000-0000-0000-0000-000000000000";
+        let call = Call::read(head, body).map_err(|(wire, error)| error.body(wire, request_id))?;
+        let wire = call.wire;
+        let answer = match known {
+            true => self.perform(body, call, request_id, None).await,
+            false => self.answer(head, body, call, request_id).await,
+        };
+        answer.map_err(|error| error.body(wire, request_id))
+    }
+
     fn verify(
         &self,
         head: &http::request::Parts,
