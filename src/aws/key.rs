@@ -104,7 +104,7 @@ fn about_kms(mut error: Error, key: &str) -> Error {
             if !error.next.contains(GENERATE) {
                 error.next =
                     format!("ask for the right `{GENERATE}` on {key}: in your policy and in the key's own");
-            } else {
+            } else if error.next.starts_with("ask whoever manages") {
                 error.next.push_str("; the key's own policy must allow it, too");
             }
             return error;

@@ -111,9 +111,7 @@ fn refused(found: &Found, end: &End) -> Failure {
         End::Refused(why) | End::Lost(why) | End::Protocol(why) => why.clone(),
         end => end.to_string(),
     };
-    let next = if why.contains("in use") {
-        "choose another local port, or 0 for a free one"
-    } else if why.contains("permission denied") || why.contains("Permission denied") {
+    let next = if why.contains("permission denied") || why.contains("Permission denied") {
         "ports below 1024 are for root here: choose a higher local port"
     } else {
         ""
@@ -161,6 +159,8 @@ fn listen(route: &Route) -> Listen {
 /// One forward of several.
 struct One {
     route: Route,
+    /// Said once all before it are.
+    address: Option<String>,
     starter: Arc<Starter>,
     handle: Forward,
     listens: bool,
@@ -179,6 +179,8 @@ struct Run {
     json: bool,
     /// Sessions that are to run.
     sessions: usize,
+    /// Addresses that standard output has.
+    said: usize,
     board: Board,
 }
 
@@ -212,6 +214,7 @@ impl Run {
             });
             all.push(One {
                 route: route.clone(),
+                address: None,
                 starter,
                 handle,
                 listens: false,
@@ -222,6 +225,7 @@ impl Run {
         }
         Self {
             sessions: all.len() * wanted.lanes,
+            said: 0,
             all,
             events,
             label: found.label(),
@@ -262,9 +266,8 @@ impl Run {
         let words = match event {
             ForwardEvent::Listening { address } => {
                 one.listens = true;
-                let line = self.line(index, &address);
-                self.board.clear();
-                return print(line.as_bytes()).err().map(Outcome::Output);
+                one.address = Some(address);
+                return self.say_addresses().err().map(Outcome::Output);
             }
             ForwardEvent::Lane { mode, agent_version, .. } => {
                 one.lanes += 1;
@@ -361,6 +364,17 @@ impl Run {
             open: sum.open + one.traffic.open,
             accepted: sum.accepted + one.traffic.accepted,
         })
+    }
+
+    /// In the order in which they were asked for, so that a script can count.
+    fn say_addresses(&mut self) -> Result<(), Failure> {
+        while let Some(address) = self.all.get(self.said).and_then(|one| one.address.as_deref()) {
+            let line = self.line(self.said, address);
+            self.board.clear();
+            print(line.as_bytes())?;
+            self.said += 1;
+        }
+        Ok(())
     }
 
     /// What standard output says of a forward that listens.

@@ -8,14 +8,18 @@ mod access;
 mod agents;
 mod cli;
 mod document;
+mod exec;
 mod fleet;
+mod forward;
 #[allow(dead_code, unused_imports, reason = "a harness offers what some tests need and others do not")]
 mod harness;
 mod house;
 mod leaving;
 mod network;
 mod readme;
+mod run;
 mod session;
+mod ssh;
 mod tab;
 mod target;
 mod work;

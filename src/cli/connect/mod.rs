@@ -96,6 +96,7 @@ pub(super) async fn on_terminal(
         screen: Screen::new(),
         held: VecDeque::new(),
         exit_code: None,
+        told: None,
     };
     session.run().await
 }
@@ -115,6 +116,8 @@ struct Session {
     held: VecDeque<String>,
     /// The command's own, where it says it.
     exit_code: Option<i32>,
+    /// The last sentence about the session.
+    told: Option<String>,
 }
 
 /// How the loop ended.
@@ -148,7 +151,7 @@ impl Session {
         }
         self.say_held(true);
         drop(self.raw);
-        conclude(outcome, self.has_run, self.exit_code)
+        conclude(outcome, self.has_run, self.exit_code, self.told.as_deref())
     }
 
     /// Until the session ends or somebody ends it.
@@ -202,7 +205,10 @@ impl Session {
                     }
                     Some(Event::ExitCode(code)) => self.exit_code = Some(code),
                     Some(Event::Ended(end)) => return Outcome::Ended(end),
-                    Some(event) => if let Some(words) = words(&event) { self.say(&words) },
+                    Some(event) => if let Some(words) = words(&event) {
+                        self.say(&words);
+                        self.told = Some(words);
+                    },
                     None => return Outcome::Ended(End::Lost("the session's task has gone".to_owned())),
                 },
                 permit = output.reserve(), if shown.is_some() => {
@@ -299,10 +305,15 @@ pub(super) fn words(event: &Event) -> Option<String> {
 
 /// The last words, and the code: the command's own where it says it; else 0 when the session ended by itself or was left,
 /// 1 when it was refused, lost or broken.
-fn conclude(outcome: Outcome, has_run: bool, exit_code: Option<i32>) -> Result<ExitCode, Failure> {
+fn conclude(
+    outcome: Outcome,
+    has_run: bool,
+    exit_code: Option<i32>,
+    told: Option<&str>,
+) -> Result<ExitCode, Failure> {
     match outcome {
         Outcome::Ended(end) => {
-            eprintln!("ssmtui: {}", last_words(&end));
+            eprintln!("ssmtui: {}", last_words(&end, told));
             Ok(code(&end, has_run, exit_code))
         }
         Outcome::Left => {
@@ -322,9 +333,13 @@ fn conclude(outcome: Outcome, has_run: bool, exit_code: Option<i32>) -> Result<E
     }
 }
 
-/// Why it is over, and what to do where that is not plain.
-pub(super) fn last_words(end: &End) -> String {
+/// Why it is over, and what to do where that is not plain. `told` is what was said of the session last: the far side's
+/// echo of our own words adds nothing.
+pub(super) fn last_words(end: &End, told: Option<&str>) -> String {
     match end {
+        End::Closed { output } if told.is_some_and(|told| output.contains(told)) => {
+            "session ended".to_owned()
+        }
         End::TimedOut => format!(
             "{end}; the session preferences set how long it may be idle and how old, start a new one to go on"
         ),
@@ -371,7 +386,7 @@ mod tests {
     #[test]
     fn peers_c03_a_lost_terminal_ends_the_session_with_words() {
         let lost = Outcome::Input(io::Error::from_raw_os_error(5));
-        let words = conclude(lost, true, None).unwrap_err().to_string();
+        let words = conclude(lost, true, None, None).unwrap_err().to_string();
         assert!(words.contains("the terminal is gone, so the session was ended"), "{words}");
         assert!(words.contains("Input/output error"), "{words}");
     }
@@ -390,6 +405,13 @@ mod tests {
         assert!(
             !success(End::TimedOut) && !success(End::Lost("x".into())) && !success(End::Refused("x".into()))
         );
+    }
+
+    #[test]
+    fn what_was_told_already_is_not_told_twice() {
+        let end = End::Closed { output: "handshake failed: there is no such key".into() };
+        assert_eq!(last_words(&end, Some("there is no such key")), "session ended");
+        assert_eq!(last_words(&end, None), "session ended: handshake failed: there is no such key");
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! A session without a terminal: its streams to ours, its code as our own; ^C is passed on.
 
-use std::{collections::VecDeque, io, process::ExitCode, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -10,7 +15,7 @@ use tokio::{
 
 use super::super::{
     Failure,
-    connect::{FAREWELL, is_crash, last_words, own_code, tty, words},
+    connect::{FAREWELL, last_words, own_code, tty, words},
     signal::{INTERRUPT, QUIT, Signals},
     target::{self, Found},
 };
@@ -53,8 +58,16 @@ pub(in super::super) async fn stream(
     };
     let options = session::Options { size: tty::size(), target: found.target.clone() };
     let (commands, events) = session::open(ticket, Arc::new(client.clone()), options);
-    let mut carrier =
-        Carrier { commands, events, signals, form, code: None, interrupted: false, has_run: false };
+    let mut carrier = Carrier {
+        commands,
+        events,
+        signals,
+        form,
+        code: None,
+        interrupted: false,
+        has_run: false,
+        told: Vec::new(),
+    };
     let (output, mut output_failure) = tty::write();
     let (error, mut error_failure) = tty::write_to(io::stderr());
     let outcome = carrier.carry(&output, &error, &mut output_failure).await;
@@ -75,6 +88,8 @@ struct Carrier {
     /// ^C was passed on.
     interrupted: bool,
     has_run: bool,
+    /// Sentences about the session; where nobody watches they are said only if it fails.
+    told: Vec<String>,
 }
 
 impl Carrier {
@@ -170,9 +185,19 @@ impl Carrier {
         }
     }
 
-    fn tell(&self, event: &Event) {
+    fn tell(&mut self, event: &Event) {
         if let Some(words) = words(event) {
-            eprintln!("ssmtui: {words}");
+            if io::stderr().is_terminal() {
+                eprintln!("ssmtui: {words}");
+            }
+            self.told.push(words);
+        }
+    }
+
+    /// What a script would want to know now that it failed.
+    fn tell_all(&self) {
+        if !io::stderr().is_terminal() {
+            self.told.iter().for_each(|words| eprintln!("ssmtui: {words}"));
         }
     }
 
@@ -187,7 +212,7 @@ impl Carrier {
             if let End::Closed { output } = &end
                 && !output.trim().is_empty()
             {
-                eprintln!("ssmtui: {}", last_words(&end));
+                eprintln!("ssmtui: {}", last_words(&end, self.told.last().map(String::as_str)));
             }
             if code < 0 {
                 eprintln!("ssmtui: the command was ended by a signal");
@@ -195,8 +220,12 @@ impl Carrier {
             // Interrupted by us, as a shell here would have it.
             return Ok(ExitCode::from(if self.interrupted && code != 0 { 130 } else { own_code(code) }));
         }
+        if !matches!((&end, &self.form), (End::Closed { output }, Form::Codeless) if output.trim().is_empty())
+        {
+            self.tell_all();
+        }
         match &end {
-            End::Closed { output } if output.trim().is_empty() && !is_crash(output) => match self.form {
+            End::Closed { output } if output.trim().is_empty() => match self.form {
                 Form::Codeless => {
                     eprintln!("ssmtui: session ended; this document does not tell the exit code");
                     Ok(ExitCode::SUCCESS)
@@ -212,7 +241,7 @@ impl Carrier {
                     "a session document with separateOutputStream tells it: `ssmtui exec --print-document`",
                 )),
             },
-            end => Err(Failure::told(what, last_words(end), "")),
+            end => Err(Failure::told(what, last_words(end, self.told.last().map(String::as_str)), "")),
         }
     }
 }

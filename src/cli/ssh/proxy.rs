@@ -57,11 +57,10 @@ pub(in super::super) async fn run(connector: &Connector, arguments: &SshProxy) -
     match &outcome.end {
         End::Terminated => Ok(ExitCode::SUCCESS),
         End::Closed { output } if output.trim().is_empty() => Ok(ExitCode::SUCCESS),
-        End::Closed { output } if outcome.received == 0 && is_refusal(output) => {
-            let port = outcome.port.as_deref().unwrap_or(&port);
+        End::Closed { output } if output.contains("nothing listens") || is_crash(output) => {
             Err(Failure::told(
                 format!("cannot reach port {port} of {}", found.label()),
-                format!("nothing listens on port {port} there; the agent says: {}", output.trim()),
+                output.trim(),
                 "start sshd there, or name its port: ssh -p PORT",
             ))
         }
@@ -75,12 +74,7 @@ pub(in super::super) async fn run(connector: &Connector, arguments: &SshProxy) -
 }
 
 fn ended(label: &str, end: &End) -> Failure {
-    Failure::told(format!("the connection to {label} is over"), last_words(end), "")
-}
-
-/// The agent could not connect, or crashed over it (protocol.md 7.5).
-fn is_refusal(output: &str) -> bool {
-    output.contains("Unable to connect to specified port") || is_crash(output)
+    Failure::told(format!("the connection to {label} is over"), last_words(end, None), "")
 }
 
 /// `name--eu-west-1`: the name in a region of its own, where ssh leaves no place for flags.

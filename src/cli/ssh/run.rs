@@ -40,7 +40,11 @@ pub(in super::super) async fn run(
     // ssh takes the first it is told, so what the user tells it itself must be the only one.
     let told_to_ssh = told_user(&arguments.arguments);
     let user = asked.map(str::to_owned).or_else(|| told_to_ssh.clone());
-    let user = user.or_else(|| found.default_user().map(str::to_owned));
+    let user = user.or_else(|| match connector {
+        // Its machines are this one, and log in whoever runs it.
+        Connector::Simulated(_) => std::env::var("USER").ok(),
+        Connector::Environment(_) => found.default_user().map(str::to_owned),
+    });
     let key = if arguments.push_key || config.ssh.push_key {
         Some(pushed(&client, &found, user.as_deref()).await?)
     } else {
@@ -54,13 +58,22 @@ pub(in super::super) async fn run(
     if let Some(key) = &key {
         command.args(["-o", "IdentitiesOnly=yes", "-i"]).arg(key.path());
     }
-    command.arg(destination(&found)).args(&arguments.arguments);
     if let Connector::Simulated(simulated) = connector {
+        // Host keys of a region that is gone in a moment.
+        command.args([
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+        ]);
         command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
         command.env("AWS_ENDPOINT_URL", &simulated.endpoint).env("AWS_REGION", &simulated.region);
         command.env("AWS_ACCESS_KEY_ID", &simulated.access_key_id);
         command.env("AWS_SECRET_ACCESS_KEY", &simulated.secret_access_key);
     }
+    command.arg(destination(&found)).args(&arguments.arguments);
     let code = attended(command).await;
     // The key goes after ssh, whatever came of it.
     drop(key);

@@ -1,10 +1,12 @@
 //! What every end-to-end test stands on: an isolated home, a real region in this process, and the built program on a
 //! pty whose screen a terminal emulator keeps.
 
+mod child;
 mod program;
 
 use std::{path::Path, sync::Arc};
 
+pub use child::Running;
 pub use program::{Program, Screen};
 use ssmtui::sim::{self, gateway::SessionState};
 use tempfile::TempDir;
