@@ -51,7 +51,7 @@ pub(super) fn draw(
         _ => 0,
     };
     let wanted = form.fields.iter().map(choosable).max().unwrap_or(0);
-    let fixed = form.fields.len() + below.len() + 1;
+    let fixed = form.fields.len() + below.len();
     let room = usize::from(area.height.saturating_sub(2));
     let shown_choices = wanted.min(room.saturating_sub(fixed));
     let shown_about = about.len().min(room.saturating_sub(fixed + shown_choices));
