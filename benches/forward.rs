@@ -159,10 +159,24 @@ async fn transfer(other: &Arc<Other>, name: &str, address: &str, what: &str, meg
     speed
 }
 
+/// What a further session costs, before anything else has grown the heap.
+async fn memory(other: &Arc<Other>) {
+    const FURTHER: usize = 16;
+    let (one, address) = open(other, "unpaced", 1).await;
+    ask(other, format!("downloads 1 {address} 200000")).await;
+    let before = resident();
+    let (more, address) = open(other, "unpaced", FURTHER).await;
+    ask(other, format!("downloads {FURTHER} {address} {}", 200_000 * FURTHER)).await;
+    println!("{:<44} {:>8.2} MiB", "further session", (resident() - before) / FURTHER as f64);
+    one.end();
+    more.end();
+}
+
 async fn measure() {
     let other = Other::start();
     let server = other.ask("server");
     let copy = plain(server).await;
+    memory(&other).await;
     let (forward, ours) = open(&other, "unpaced", 1).await;
     for what in ["upload", "download"] {
         let plain = transfer(&other, &format!("{what}, plain TCP copy"), &copy, what, 512).await;
@@ -184,12 +198,10 @@ async fn measure() {
     let (one, address) = open(&other, "paced", 1).await;
     let single =
         transfer(&other, "download, 8 connections, agent paced, 1 lane", &address, "downloads 8", 4).await;
-    let before = resident();
     let (eight, address) = open(&other, "paced", 8).await;
     let lanes =
         transfer(&other, "download, 8 connections, agent paced, 8 lanes", &address, "downloads 8", 32).await;
     println!("{:<44} {:>8.2} times one session", "", lanes / single);
-    println!("{:<44} {:>8.2} MiB for each further session", "", (resident() - before) / 8.0);
     one.end();
     eight.end();
     let _ = other.ask("quit");
