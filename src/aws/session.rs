@@ -126,8 +126,8 @@ impl Client {
             }
         };
         match answer.token_value.filter(|token| !token.is_empty()) {
-            // Without a token the session has timed out (protocol.md 9).
-            None => Ok(Resumed::Gone("the session timed out".to_owned())),
+            // By its idle time, an `exit` or somebody else: the answer does not say.
+            None => Ok(Resumed::Gone("AWS says that the session is over".to_owned())),
             token => {
                 ticket(answer.session_id.or(Some(id.as_str().to_owned())), answer.stream_url, token, &task)
                     .map(Resumed::Ticket)

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! kinds     what a session of each type does                  forwards, SSH
-//! driver    one task: WebSocket, clock, reconnect     ┐   shells
+//! driver    one task: WebSocket, clock, reconnect     ┐   shells, commands
 //! channel   sequence, acknowledge, resend, handshake  ┘   pure: no socket, no clock
 //! message   bytes <-> frames and payloads                 pure
 //! ```
 //!
 //! [`open`] starts a session on a [`Ticket`] and gives [`Commands`] to steer it and a stream of [`Event`]s. What the
-//! session needs from AWS on the way (a new ticket after a cut, the end of the session, a signed upgrade) it asks
+//! session needs from AWS on the way (a new ticket after a cut, a data key, the end of the session, a signed upgrade) it asks
 //! of a [`Service`]. This room knows neither the SDK nor the screen.
 
 pub mod message;

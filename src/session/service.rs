@@ -121,12 +121,12 @@ impl DataKey {
     }
 
     /// The first half: what the agent encrypts with.
-    pub(super) fn from_agent(&self) -> &[u8; 32] {
+    pub(super) fn opening(&self) -> &[u8; 32] {
         &self.halves[0]
     }
 
     /// The second half: what we encrypt with.
-    pub(super) fn to_agent(&self) -> &[u8; 32] {
+    pub(super) fn sealing(&self) -> &[u8; 32] {
         &self.halves[1]
     }
 

@@ -311,8 +311,8 @@ impl Channel {
                     if let Some(got) = self.incoming.find(is_sealed) {
                         return self.end(ChannelEvent::Failed(Violation::InClear { got }));
                     }
-                    self.opener = Some(Opener::new(key.from_agent()));
-                    self.composer.encrypt(Sealer::new(key.to_agent(), self.nonce));
+                    self.opener = Some(Opener::new(key.opening()));
+                    self.composer.encrypt(Sealer::new(key.sealing(), self.nonce));
                 }
                 self.answer(answer);
             }

@@ -40,6 +40,9 @@ fn surroundings(pulse: Pulse) -> Surroundings {
     Surroundings { pulse, look: LOOK, wall: Arc::new(SystemTime::now) }
 }
 
+/// Key, session, target and challenge.
+type KeyAsked = (String, String, String, Option<String>);
+
 struct Far {
     listener: TcpListener,
     url: String,
@@ -51,7 +54,7 @@ struct Far {
     deaf: bool,
     dialable: bool,
     /// What GenerateDataKey was asked, and what it answers when the gate is opened.
-    key_asked: Mutex<Vec<(String, String, String, Option<String>)>>,
+    key_asked: Mutex<Vec<KeyAsked>>,
     key_gate: Notify,
     key_denied: bool,
 }
