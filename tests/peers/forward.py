@@ -22,7 +22,8 @@ class Forward:
     def __init__(self, *arguments, count=1):
         self.process = subprocess.Popen([ssmtui, "forward", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.said = []
-        self.ports = []
+        # Near ports by the far ones.
+        self.ports = {}
         self.errors = []
         threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
         while len(self.ports) < count:
@@ -30,9 +31,10 @@ class Forward:
             if not line:
                 raise RuntimeError(f"it does not listen: {self.said} {self.errors}")
             self.said.append(line)
-            self.ports += [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", line)][:1]
+            if found := re.match(r"127\.0\.0\.1:(\d+) -> .*\b(\d+)\n", line):
+                self.ports[int(found[2])] = int(found[1])
         threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True).start()
-        self.port = self.ports[0]
+        self.port = next(iter(self.ports.values()))
 
     def __enter__(self):
         return self
@@ -51,10 +53,10 @@ class Forward:
 def _():
     server, greeter = Web(), Greeter()
     with Forward(web, f"0:{server.port}", f"0:127.0.0.1:{greeter.port}", count=2) as forward:
-        check("a page", get(forward.ports[0]))
-        check("50 pages at once", all(together(50, lambda: get(forward.ports[0]))))
-        check("uploads at once", all(together(4, lambda: post(forward.ports[0], 5_000_000))))
-        check("one process carries several forwards", all(together(10, lambda: greeted(forward.ports[1]))))
+        check("a page", get(forward.ports[server.port]))
+        check("50 pages at once", all(together(50, lambda: get(forward.ports[server.port]))))
+        check("uploads at once", all(together(4, lambda: post(forward.ports[server.port], 5_000_000))))
+        check("one process carries several forwards", all(together(10, lambda: greeted(forward.ports[greeter.port]))))
     with Forward("--lanes", "4", web, f"0:{server.port}") as forward:
         check("40 pages at once over 4 lanes", all(together(40, lambda: get(forward.port))))
     with tempfile.TemporaryDirectory() as root:
@@ -76,7 +78,7 @@ def _():
 @attempt("iperf3")
 def _():
     port = closed_port()
-    server = subprocess.Popen(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(port)], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(["iperf3", "-s", "--forceflush", "-B", "127.0.0.1", "-p", str(port)], stdout=subprocess.PIPE, text=True)
     try:
         while "listening" not in (line := server.stdout.readline()):
             check("iperf3 -s starts", line)

@@ -86,7 +86,7 @@ def carries(name):
         with traced(Terminal("ssh", "-F", str(config), "-tt", web, rows=33, cols=99)) as terminal:
             terminal.wait(r"[$#] ")
             terminal.type("stty size\r")
-            terminal.wait(r"\n33 99\r?\n")
+            terminal.wait(r"33 99\r*\n")
             terminal.type("sleep 1000\r")
             terminal.wait("sleep 1000")
             terminal.type("\x03")

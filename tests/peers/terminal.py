@@ -58,9 +58,9 @@ class Terminal:
         self.text += chunk.decode("utf-8", "replace")
         return bool(chunk)
 
-    def wait(self, pattern):
+    def wait(self, pattern, patience=PATIENCE):
         """Until the pattern stands in what was not matched yet; returns the match."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while True:
             found = re.compile(pattern).search(self.text, self.seen)
             if found:
