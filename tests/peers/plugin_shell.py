@@ -49,7 +49,7 @@ try:
         shell.wait(r"\nstill\r?\n")
         shell.type("\x1a")
         shell.wait(r"[$#] ")
-        shell.type("kill %1; wait; echo 'stopp'ed\r")
+        shell.type("kill -9 %1; wait; echo 'stopp'ed\r")
         shell.wait(r"\nstopped\r?\n")
         shell.type("exit\r")
         shell.wait(r"\r\n\r\nExiting session with sessionId: " + re.escape(session) + r"\.\r\n\r\n")
