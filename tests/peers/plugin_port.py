@@ -13,9 +13,9 @@ web_server, greeter = Web(), Greeter()
 web = node("web-1")
 
 
-def forward(target, document="AWS-StartPortForwardingSession", **parameters):
+def forward(target, document="AWS-StartPortForwardingSession", environment={}, **parameters):
     values = json.dumps({name: [str(value)] for name, value in parameters.items()})
-    return Terminal(*AWS, "ssm", "start-session", "--target", target, "--document-name", document, "--parameters", values)
+    return Terminal(*AWS, "ssm", "start-session", "--target", target, "--document-name", document, "--parameters", values, **environment)
 
 
 def opened(terminal, multiplexed=True):
@@ -61,6 +61,16 @@ def _():
         session, port = opened(terminal)
         same("the local port is the one that was asked for", port, free)
         check("greetings arrive, and the last words of a server that closes", all(together(5, lambda: greeted(port))))
+        interrupted(terminal, session)
+
+
+@attempt("a forward that listens elsewhere")
+def _():
+    with traced(forward(web, environment={"SSM_PLUGIN_LOCAL_HOST": "127.0.0.4"}, portNumber=web_server.port, localPortNumber=0)) as terminal:
+        session, port = opened(terminal)
+        with socket.create_connection(("127.0.0.4", port), timeout=30) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            same("it answers there", connection.recv(8), b"HTTP/1.1")
         interrupted(terminal, session)
 
 

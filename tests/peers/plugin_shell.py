@@ -49,8 +49,10 @@ try:
         shell.wait(r"\nstill\r?\n")
         shell.type("\x1a")
         shell.wait(r"[$#] ")
-        shell.type("kill -9 %1; wait; echo 'stopp'ed\r")
-        shell.wait(r"\nstopped\r?\n")
+        shell.type("fg\r")
+        shell.wait(r"sleep 1000\r?\n")
+        shell.type("\x03")
+        shell.wait(r"[$#] ")
         shell.type("exit\r")
         shell.wait(r"\r\n\r\nExiting session with sessionId: " + re.escape(session) + r"\.\r\n\r\n")
         same("a shell ends with 0", shell.end(), 0)
@@ -77,6 +79,13 @@ check("a shell with input from a pipe", run.returncode == 0 and session and "a\r
 check("starts with the official words", run.stdout.startswith(f"\nStarting session with SessionId: {session and session[1]}\n"), run.stdout)
 check("ends with the official words", run.stdout.endswith(f"\n\nExiting session with sessionId: {session and session[1]}.\n\n"), run.stdout)
 check("and says nothing else", run.stderr == "", run.stderr)
+
+# Without a signature, as callers want it who have no credentials; where signatures are demanded that is refused, in words.
+run = subprocess.run(start, input=b"exit\n", capture_output=True, timeout=120, env={**os.environ, "SSM_PLUGIN_SKIP_CLIENT_CONFIGURE": "true"})
+if os.environ.get("PEERS_STRICT"):
+    check("an unsigned session is refused", run.returncode == 0 and b"Cannot perform start session: " in run.stdout and b"Exiting" not in run.stdout, run)
+else:
+    check("an unsigned session runs", run.returncode == 0 and b"Exiting session with sessionId" in run.stdout, run)
 
 # What the node cannot do comes from AWS before the plugin is asked.
 run = subprocess.run([*AWS, "ssm", "start-session", "--target", node("idle-1")], capture_output=True, text=True, timeout=120)
