@@ -770,7 +770,7 @@ async fn ssh(client: &mut Client, folder: &Path, words: &[&str]) -> (Option<i32>
                     Ok(length @ 1..) => client.post(PayloadType::Output, &buffer[..length]).await,
                     _ => break,
                 },
-                step = client.step() => drop(step.unwrap()),
+                step = client.step() => step.unwrap(),
             }
         }
     };
