@@ -283,6 +283,16 @@ fn json_is_read_and_printed_as_go_does() {
 }
 
 #[test]
+fn a_client_may_open_with_a_number_as_version_and_a_name_as_id() {
+    // As pyssm-client 0.2.0 does, and AWS takes it.
+    let open = OpenDataChannel::parse(
+        br#"{"MessageSchemaVersion":1,"RequestId":"31c6eff0-ff2f-444d-87a4-853ae4cebe1f","TokenValue":"t","ClientId":"pyssm-client","ClientVersion":"pyssm-client/0.1.0"}"#,
+    )
+    .unwrap();
+    assert_eq!((open.schema_version.as_str(), open.token.as_str(), open.client_id), ("1", "t", None));
+}
+
+#[test]
 fn the_token_is_not_in_the_debug_form() {
     let open = OpenDataChannel::client(Uuid::nil(), "s3cret".to_owned(), Uuid::nil(), "1.2.804.0");
     assert!(!format!("{open:?}").contains("s3cret"));
