@@ -547,8 +547,9 @@ impl agent::Uplink for Uplink {
         if self.session.is_agent_away() {
             return None;
         }
-        let outlet = self.outlet.borrow();
-        let refused = outlet.as_ref().and_then(|client| match client.try_send(frame.clone()) {
+        // Not borrowed any longer: whoever replaces the outlet holds the book meanwhile.
+        let client = self.outlet.borrow().clone();
+        let refused = client.and_then(|client| match client.try_send(frame.clone()) {
             Err(mpsc::error::TrySendError::Full(frame)) => Some(frame),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
         });
