@@ -1,6 +1,12 @@
 //! The three session calls, and what an open session asks of AWS.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_ssm::config::retry::RetryConfig;
 
@@ -156,12 +162,14 @@ impl Client {
 pub struct SessionOpener {
     client: Client,
     request: StartRequest,
+    /// A node that was there once and is not connected may be starting anew.
+    was_there: Arc<AtomicBool>,
 }
 
 impl SessionOpener {
     /// Sessions as `request` has them.
     pub fn new(client: Client, request: StartRequest) -> Self {
-        Self { client, request }
+        Self { client, request, was_there: Arc::default() }
     }
 
     /// One more session: its ticket and its target.
@@ -169,13 +177,24 @@ impl SessionOpener {
     /// # Errors
     /// As [`Client::start`].
     pub async fn ticket(&self) -> Result<(Ticket, String), Error> {
-        Ok((self.client.start(&self.request).await?, self.request.target.clone()))
+        let ticket = self.client.start(&self.request).await?;
+        self.was_there.store(true, Ordering::Relaxed);
+        Ok((ticket, self.request.target.clone()))
     }
 }
 
 impl Opener for SessionOpener {
     fn start(&self) -> BoxFuture<'_, Result<(Ticket, String), ServiceError>> {
-        Box::pin(async { Ok(self.ticket().await?) })
+        Box::pin(async {
+            let error = match self.ticket().await {
+                Ok(opened) => return Ok(opened),
+                Err(error) => error,
+            };
+            match error.kind == Kind::NotConnected && self.was_there.load(Ordering::Relaxed) {
+                true => Err(ServiceError { summary: error.to_string(), retry: Retry::Later }),
+                false => Err(error.into()),
+            }
+        })
     }
 }
 

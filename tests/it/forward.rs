@@ -213,3 +213,23 @@ fn on_a_terminal_a_line_counts() {
     assert_eq!(code, 130);
     assert!(text.contains("forwards ended: 1 connections") && !text.contains("connections open"), "{text}");
 }
+
+/// Linux tells of the children of a process.
+#[cfg(target_os = "linux")]
+#[test]
+fn peers_c02_one_process_does_it_all_and_an_interrupt_leaves_nothing_behind() {
+    let world = World::new();
+    let port = echo("127.0.0.1:0").port();
+    let mut forward = start(&world, &["web-1", &format!("0:{port}")]);
+    let line = forward.line();
+    assert_eq!(ask(TcpStream::connect(address(&line)).unwrap(), b"through"), b"through");
+    let threads = fs::read_dir(format!("/proc/{}/task", forward.id())).unwrap();
+    let children: String = threads
+        .map(|thread| fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default())
+        .collect();
+    assert_eq!(children, "", "no child that could outlive it");
+    forward.signal("INT");
+    assert_eq!(forward.end().0, 130);
+    assert_eq!(world.live_sessions(), 0);
+    assert!(TcpStream::connect(address(&line)).is_err(), "nobody listens any more");
+}

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -106,6 +107,46 @@ fn megabytes_pass_through_ssh_both_ways_unchanged() {
     writer.join().unwrap().unwrap();
     assert!(child.wait().unwrap().success());
     assert!(back == data, "{} of {} bytes came back", back.len(), data.len());
+}
+
+#[test]
+fn peers_c24_socks_goes_over_ssh_over_a_session() {
+    if !has_ssh() {
+        return;
+    }
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = web.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut peer, _) = web.accept().unwrap();
+        peer.write_all(b"greetings from the far side").unwrap();
+    });
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let world = World::new();
+    // Whoever reads its line knows that the listener stands.
+    let mut command =
+        ssh(&world, &["-D", &free.to_string(), "-o", "ExitOnForwardFailure=yes", "echo up; cat"]);
+    command.stdin(Stdio::piped());
+    let mut ssh = Running::start(command);
+    let input = ssh.input();
+    assert_eq!(ssh.line(), "up");
+
+    let mut socks = TcpStream::connect(("127.0.0.1", free)).unwrap();
+    socks.write_all(&[5, 1, 0]).unwrap();
+    let mut answer = [0; 2];
+    socks.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [5, 0]);
+    let [high, low] = there.to_be_bytes();
+    socks.write_all(&[5, 1, 0, 1, 127, 0, 0, 1, high, low]).unwrap();
+    let mut answer = [0; 10];
+    socks.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[..2], [5, 0], "connected");
+    let mut text = String::new();
+    socks.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "greetings from the far side");
+    server.join().unwrap();
+    // ssh stays for as long as a connection does.
+    drop((socks, input));
+    assert_eq!(ssh.end().0, 0);
 }
 
 #[test]

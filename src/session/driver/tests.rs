@@ -552,6 +552,40 @@ async fn peers_c07_a_paste_is_paced_by_acknowledgements_and_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn peers_c23_an_idle_connection_is_kept_up_by_pings_and_large_messages_come_whole() {
+    let far = Arc::new(Far::new().await);
+    let pulse = Pulse { every: Duration::from_millis(20), limit: HANG };
+    let (_commands, mut events) = open_with(far.ticket("first"), far.clone(), options(), surroundings(pulse));
+    let mut peer = far.accept().await;
+    peer.output(0, "$ ").await;
+    // Nothing else is on the way: only pings keep the middle from taking the connection for dead.
+    let pings = async {
+        let mut pings = 0;
+        while pings < 3 {
+            match peer.socket.next().await {
+                Some(Ok(Message::Ping(_))) => pings += 1,
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    timeout(HANG, pings).await.expect("pings go on");
+
+    let large: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+    peer.send(MessageType::OutputStreamData, 1, large.clone()).await;
+    let mut read = Vec::new();
+    while read.len() < large.len() {
+        match timeout(HANG, events.recv()).await.expect("the rest comes") {
+            Some(Event::Output(bytes)) if bytes != "$ " => read.extend_from_slice(&bytes),
+            Some(Event::Ended(end)) => panic!("{end}"),
+            Some(_) => {}
+            None => panic!("no last word"),
+        }
+    }
+    assert!(read == large);
+}
+
+#[tokio::test]
 async fn peers_c12_a_dead_connection_is_noticed() {
     let far = Arc::new(Far::new().await);
     far.answer(Ok(Resumed::Gone("too late".to_owned())));

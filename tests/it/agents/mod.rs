@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use ssmtui::{
-    aws::{Client, Simulated, StartRequest},
-    session::{self, End, Event, Size, message::MessageType},
+    aws::{Client, SessionOpener, Simulated, StartRequest},
+    session::{self, End, Event, Retry, Size, kinds::Opener, message::MessageType},
     sim::{Options, Region, gateway::SessionState},
 };
 use tokio::sync::mpsc;
@@ -184,6 +184,25 @@ async fn an_agent_is_listed_from_its_heartbeat_on_and_connected_with_its_control
     let reply = machine.user("DeregisterManagedInstance", json!({ "InstanceId": machine.id })).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(listed(&machine).await, None);
+}
+
+#[tokio::test]
+async fn peers_c17_a_machine_that_starts_anew_is_waited_for() {
+    let region = region().await;
+    let machine = Machine::registered(&region).await;
+    let opener = || SessionOpener::new(client(&region), StartRequest::shell(&machine.id));
+    let never = opener().start().await.unwrap_err();
+    assert_eq!(never.retry, Retry::Never, "nobody knows whether it will ever come: {never}");
+
+    let forward = opener();
+    let control = machine.control().await;
+    forward.start().await.unwrap();
+    drop(control);
+    within(async { while connection(&machine).await != "notconnected" {} }).await;
+    let later = forward.start().await.unwrap_err();
+    assert_eq!(later.retry, Retry::Later, "it was there before: {later}");
+    let _control = machine.control().await;
+    forward.start().await.unwrap();
 }
 
 #[tokio::test]

@@ -71,6 +71,11 @@ impl Running {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name, `INT` say.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
