@@ -202,15 +202,17 @@ impl Driver {
 
     async fn live(&mut self, ticket: Ticket) -> End {
         let mut retry = Retry::new(now());
+        // Of this outage; the first connection counts as one.
+        let mut attempt = 1;
         let mut ticket = Some(ticket);
         let (mut rejections, mut short, mut nonsense) = (0, 0, 0);
         loop {
             let Some(wait) = retry.next(now(), &mut self.random) else {
                 return End::Lost("gave up after half an hour without a connection".to_owned());
             };
-            let attempt = prepare(wait, self.service.clone(), self.session_id.clone(), ticket.take());
-            let socket = match self.offline(attempt).await {
-                Ok(attempt) => attempt,
+            let connect = prepare(wait, self.service.clone(), self.session_id.clone(), ticket.take());
+            let socket = match self.offline(connect).await {
+                Ok(socket) => socket,
                 Err(Interrupt::End) => return End::Terminated,
                 // Another network perhaps, and the attempt was for the old one.
                 Err(Interrupt::Nap) => {
@@ -228,7 +230,11 @@ impl Driver {
                         Gone::Ended(end) => return end,
                         Gone::Lost { cause, worth } => {
                             self.channel.handle_disconnected();
-                            self.lost_at.get_or_insert_with(now);
+                            if self.lost_at.is_none() {
+                                // Another outage, whatever the pauses remember.
+                                self.lost_at = Some(now());
+                                attempt = 0;
+                            }
                             match worth {
                                 Worth::Nothing => {}
                                 Worth::Nonsense => {
@@ -274,7 +280,8 @@ impl Driver {
                 Attempt::Refused(cause) => return End::Refused(cause),
             };
             debug!(session = %self.session_id, attempt = retry.attempt, cause, "no connection");
-            self.outbox.push(Event::Reconnecting { attempt: retry.attempt + 1, cause });
+            attempt += 1;
+            self.outbox.push(Event::Reconnecting { attempt, cause });
         }
     }
 

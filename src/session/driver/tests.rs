@@ -840,7 +840,6 @@ async fn a_service_that_speaks_something_else_is_left_after_a_few_attempts() {
 #[tokio::test]
 async fn connections_that_break_again_and_again_are_not_made_without_a_pause_nor_for_ever() {
     let far = Arc::new(Far::new().await);
-    // No real waiting in this one.
     let (_commands, mut events) = far.open();
     for n in 0..6 {
         let mut peer = far.accept().await;
@@ -849,13 +848,19 @@ async fn connections_that_break_again_and_again_are_not_made_without_a_pause_nor
         far.answer(Ok(Resumed::Ticket(far.ticket("next"))));
         drop(peer);
     }
-    let mut attempts = Vec::new();
-    while attempts.len() < 6 {
-        if let Some(Event::Reconnecting { attempt, .. }) = timeout(HANG, events.recv()).await.unwrap() {
-            attempts.push(attempt);
+    let (mut attempts, mut pauses) = (Vec::new(), Vec::new());
+    while pauses.len() < 5 {
+        match timeout(HANG, events.recv()).await.unwrap() {
+            Some(Event::Reconnecting { attempt, .. }) => attempts.push(attempt),
+            Some(Event::Resumed { away }) => pauses.push(away),
+            _ => {}
         }
     }
-    assert_eq!(attempts, [1, 1, 2, 3, 4, 5], "later ones wait like attempts in vain");
+    assert!(attempts.iter().all(|attempt| *attempt == 1), "each is an outage of its own: {attempts:?}");
+    // Two are made anew at once, the later ones wait like attempts in vain: 100 ms, 200 ms, 400 ms at least.
+    for (pause, least) in pauses[2..].iter().zip([100, 200, 400]) {
+        assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
+    }
 }
 
 #[tokio::test]
