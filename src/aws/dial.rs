@@ -27,7 +27,7 @@ pub(super) struct Dial {
 
 impl Dial {
     pub(super) fn new(region: &str, endpoint: Option<&str>) -> Self {
-        let endpoint = endpoint.and_then(|url| url.parse::<Uri>().ok()).and_then(|url| address(&url));
+        let endpoint = endpoint.and_then(address);
         Self { region: region.to_owned(), endpoint }
     }
 
@@ -39,7 +39,7 @@ impl Dial {
         if authority.as_str().contains('@') {
             return refuse("it holds a user name");
         }
-        let Some((host, port)) = address(&url) else { return refuse("it names no host") };
+        let Some((host, port)) = address(stream_url) else { return refuse("it names no host") };
         let configured = self.endpoint.as_ref() == Some(&(host.clone(), port));
         match url.scheme_str() {
             Some("wss") if configured || (port == 443 && self.is_gateway(&host)) => Ok(()),
@@ -62,8 +62,9 @@ impl Dial {
     }
 }
 
-/// Host in lower case, and the port, by the scheme's default where none is written.
-fn address(url: &Uri) -> Option<(String, u16)> {
+/// Host of a URL in lower case, and the port, by the scheme's default where none is written.
+pub fn address(url: &str) -> Option<(String, u16)> {
+    let url: Uri = url.parse().ok()?;
     let default = match url.scheme_str()? {
         "https" | "wss" => 443,
         "http" | "ws" => 80,
@@ -72,7 +73,8 @@ fn address(url: &Uri) -> Option<(String, u16)> {
     Some((url.host()?.to_ascii_lowercase(), url.port_u16().unwrap_or(default)))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a URL's host is this machine.
+pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

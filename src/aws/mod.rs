@@ -27,5 +27,7 @@ mod sign;
 
 pub use client::{Client, Connector, Identity, Scope, Simulated};
 pub use denial::{Denial, Obstacle, Policy, Principal};
+pub use dial::{address, is_loopback};
 pub use error::{Error, Kind};
 pub use session::{SessionOpener, StartRequest};
+pub use sign::is_presigned;

@@ -13,7 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// SigV4's name of the gateway.
 const SERVICE: &str = "ssmmessages";
-/// Any of these in the query: the URL carries its own signature.
+/// Any of these in the query, in whatever case: the URL carries its own signature (official client: websocketchannel.go
+/// `IsPresignedURL`).
 const PRESIGNED: [&str; 7] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -25,9 +26,12 @@ const PRESIGNED: [&str; 7] = [
 ];
 
 /// Whether the URL is signed already; such a session cannot be resumed.
-pub(super) fn is_presigned(stream_url: &str) -> bool {
+pub fn is_presigned(stream_url: &str) -> bool {
     let query = stream_url.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').any(|pair| PRESIGNED.contains(&pair.split('=').next().unwrap_or("")))
+    query
+        .split('&')
+        .filter_map(|pair| pair.split('=').next())
+        .any(|name| PRESIGNED.iter().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
 /// The headers to send with the upgrade; none for a URL that is signed already.

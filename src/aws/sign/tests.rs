@@ -63,3 +63,11 @@ fn a_presigned_url_gets_no_headers() {
     assert!(is_presigned(&url) && headers(&url, "eu-west-1", None).is_empty());
     assert!(!is_presigned(URL) && !is_presigned("wss://x/X-Amz-Signature"));
 }
+
+#[test]
+fn a_presigned_url_is_known() {
+    assert!(is_presigned("wss://x/y?role=a&X-Amz-Signature=0a"));
+    assert!(is_presigned("wss://x/y?x-amz-algorithm=AWS4"));
+    assert!(!is_presigned("wss://x/y?role=publish_subscribe&cell-number=X-Amz-Date=="));
+    assert!(!is_presigned("wss://x/X-Amz-Date"));
+}

@@ -35,7 +35,7 @@ use self::{
 };
 use super::connect::tty;
 use crate::{
-    aws::{Client, Scope},
+    aws::{Client, Scope, address, is_presigned},
     session::{self, Commands, End, Event, Service, SessionId, SessionType, channel::CLIENT_VERSION},
 };
 
@@ -142,8 +142,8 @@ async fn open(start: Start, signals: Signals) -> Result<(Carried, Arc<dyn Servic
     let service: Arc<dyn Service> = Arc::new(PluginService {
         client,
         signing: if skip { Signing::Off } else { Signing::Own },
-        presigned: service::is_presigned(&start.ticket.stream_url),
-        caller: start.caller_endpoint.as_deref().and_then(service::address),
+        presigned: is_presigned(&start.ticket.stream_url),
+        caller: start.caller_endpoint.as_deref().and_then(address),
         old_caller: start.old_caller,
     });
     let id = start.ticket.session_id.clone();

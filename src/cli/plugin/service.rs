@@ -1,25 +1,12 @@
 //! What a plugin's session asks of AWS: as [`Client`] does it, with the official client's rules for callers that sign the
 //! URL themselves, have no credentials, or are too old to know of encryption.
 
-use std::net::IpAddr;
-
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 
 use crate::{
-    aws::Client,
+    aws::{Client, address, is_loopback},
     session::{BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId},
 };
-
-/// A query with one of these is presigned (official client: websocketchannel.go `IsPresignedURL`).
-const PRESIGNED: [&str; 7] = [
-    "X-Amz-Algorithm",
-    "X-Amz-Credential",
-    "X-Amz-Date",
-    "X-Amz-Expires",
-    "X-Amz-SignedHeaders",
-    "X-Amz-Signature",
-    "X-Amz-Security-Token",
-];
 
 /// How upgrades are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,31 +27,6 @@ pub(super) struct PluginService {
     pub caller: Option<(String, u16)>,
     /// The caller did not name the target, without which no key can be made.
     pub old_caller: bool,
-}
-
-/// Whether the URL brings its own signature.
-pub(super) fn is_presigned(url: &str) -> bool {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    query
-        .split('&')
-        .filter_map(|pair| pair.split('=').next())
-        .any(|name| PRESIGNED.iter().any(|known| known.eq_ignore_ascii_case(name)))
-}
-
-/// Host and port of a URL.
-pub(super) fn address(url: &str) -> Option<(String, u16)> {
-    let url: Uri = url.parse().ok()?;
-    let default = match url.scheme_str()? {
-        "https" | "wss" => 443,
-        "http" | "ws" => 80,
-        _ => return None,
-    };
-    Some((url.host()?.to_ascii_lowercase(), url.port_u16().unwrap_or(default)))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn never(summary: &str) -> ServiceError {
@@ -99,7 +61,7 @@ impl Service for PluginService {
 
     fn sign_upgrade<'a>(&'a self, stream_url: &'a str) -> BoxFuture<'a, Result<HeaderMap, ServiceError>> {
         Box::pin(async move {
-            if self.signing == Signing::Off || is_presigned(stream_url) {
+            if self.signing == Signing::Off {
                 return Ok(HeaderMap::new());
             }
             // Without credentials the official client dials unsigned; whether that is enough the service says.
@@ -140,14 +102,6 @@ mod tests {
             caller: caller.and_then(address),
             old_caller: true,
         }
-    }
-
-    #[test]
-    fn a_presigned_url_is_known() {
-        assert!(is_presigned("wss://x/y?role=a&X-Amz-Signature=0a"));
-        assert!(is_presigned("wss://x/y?x-amz-algorithm=AWS4"));
-        assert!(!is_presigned("wss://x/y?role=publish_subscribe&cell-number=X-Amz-Date=="));
-        assert!(!is_presigned("wss://x/X-Amz-Date"));
     }
 
     #[test]
