@@ -1,20 +1,16 @@
 //! The subcommands as a script or a user at a terminal meets them: the built binary, an empty home, a region of its own.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex},
-    thread,
-    time::{Duration, Instant},
 };
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use tempfile::TempDir;
 
+use crate::harness::{Program, Screen};
+
 const BINARY: &str = env!("CARGO_BIN_EXE_ssmtui");
-/// Ends a hang; judges nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home without settings, and a region if one was asked for.
 struct World {
@@ -107,57 +103,30 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A program on a pty of its own.
-struct Terminal {
-    shown: Arc<Mutex<Vec<u8>>>,
-    keys: Box<dyn Write + Send>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    _pty: Box<dyn portable_pty::MasterPty + Send>,
-}
+/// A program on a pty, by all that it has written: what a screen would have scrolled away counts too.
+struct Terminal(Program);
 
 impl Terminal {
     fn start(program: &str, args: &[&str], variables: &[(String, String)]) -> Self {
-        let pair = native_pty_system()
-            .openpty(PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 })
-            .unwrap();
-        let mut command = CommandBuilder::new(program);
-        command.args(args);
-        command.env_clear();
-        variables.iter().for_each(|(name, value)| command.env(name, value));
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let shown = Arc::new(Mutex::new(Vec::new()));
-        let (sink, mut source) = (Arc::clone(&shown), pair.master.try_clone_reader().unwrap());
-        thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(length @ 1..) = source.read(&mut buffer) {
-                sink.lock().unwrap().extend_from_slice(&buffer[..length]);
-            }
-        });
-        Self { shown, keys: pair.master.take_writer().unwrap(), child, _pty: pair.master }
+        Self(Program::start(program, args, variables, 24, 100))
     }
 
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
-    }
-
+    #[track_caller]
     fn wait_until(&self, words: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.text().contains(words) {
-            assert!(Instant::now() < deadline, "waited for {words:?}; shown:\n{}", self.text());
-            thread::yield_now();
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.0.wait_until(words, |screen| written(screen).contains(words));
     }
 
     fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        self.0.press(keys);
     }
 
     fn code(&mut self) -> u32 {
-        self.child.wait().unwrap().exit_code()
+        self.0.wait_exit().0
     }
+}
+
+fn written(screen: &Screen) -> String {
+    String::from_utf8_lossy(screen.raw()).into_owned()
 }
 
 #[test]
@@ -442,7 +411,7 @@ fn peers_c11_a_signal_restores_the_terminal_and_ends_the_session_on_the_service(
     let terminal = under_a_shell(&world);
     terminal.wait_until("[sim:web-1");
     // The session's own shell knows who its client is: the one `ssmtui connect` beside this pty's `sh`.
-    let parent = terminal.child.process_id().unwrap().to_string();
+    let parent = terminal.0.pid().to_string();
     let children = Command::new("pgrep").args(["-P", &parent]).output().unwrap();
     let client = stdout(&children).trim().to_owned();
     assert!(Command::new("kill").args(["-TERM", &client]).status().unwrap().success(), "{client}");
@@ -457,14 +426,9 @@ fn peers_c05_a_resize_reaches_the_far_side() {
     terminal.wait_until("[sim:web-1");
     terminal.press("stty size\r");
     terminal.wait_until("24 100");
-    terminal._pty.resize(PtySize { rows: 33, cols: 77, pixel_width: 0, pixel_height: 0 }).unwrap();
-    // The size travels beside the keys; asking again is the only way to see it arrive.
-    let deadline = Instant::now() + PATIENCE;
-    while !terminal.text().contains("33 77") {
-        assert!(Instant::now() < deadline, "{}", terminal.text());
-        terminal.press("stty size\r");
-        thread::sleep(Duration::from_millis(100));
-    }
+    terminal.press("until [ \"$(stty size)\" = '33 77' ]; do :; done; echo arri''ved\r");
+    terminal.0.resize(33, 77);
+    terminal.wait_until("arrived");
     terminal.press("exit\r");
     assert_eq!(terminal.code(), 0);
 }

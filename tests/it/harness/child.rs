@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Turns a hang into a failure; never judges speed.
@@ -13,7 +13,9 @@ const HANG: Duration = Duration::from_secs(60);
 
 /// A running program. Dropping it kills it.
 pub struct Running {
-    child: Child,
+    /// Until its end is waited for.
+    child: Option<Child>,
+    id: u32,
     lines: Receiver<String>,
     errors: Receiver<String>,
     reader: Option<JoinHandle<String>>,
@@ -44,7 +46,7 @@ impl Running {
             }
             all
         });
-        Self { child, lines, errors, reader: Some(reader) }
+        Self { id: child.id(), child: Some(child), lines, errors, reader: Some(reader) }
     }
 
     /// The next line of standard output.
@@ -53,7 +55,7 @@ impl Running {
         match self.lines.recv_timeout(HANG) {
             Ok(line) => line,
             Err(_) => {
-                let _ = self.child.kill();
+                self.kill();
                 let words = self.reader.take().unwrap().join().unwrap();
                 panic!("no line came; on standard error stands:\n{words}");
             }
@@ -73,31 +75,38 @@ impl Running {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
     /// Sends a signal by its name, `INT` say.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id.to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
     /// Its standard input, once.
     pub fn input(&mut self) -> std::process::ChildStdin {
-        self.child.stdin.take().expect("standard input is a pipe")
+        self.child.as_mut().and_then(|child| child.stdin.take()).expect("standard input is a pipe")
+    }
+
+    fn kill(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     /// Waits for its end: code, the lines that were not taken, all of standard error.
     #[track_caller]
     pub fn end(mut self) -> (i32, Vec<String>, String) {
-        let deadline = Instant::now() + HANG;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "the program did not end");
-            thread::sleep(Duration::from_millis(5));
+        let mut child = self.child.take().unwrap();
+        let (sender, ended) = channel();
+        thread::spawn(move || sender.send(child.wait()));
+        let Ok(status) = ended.recv_timeout(HANG) else {
+            self.signal("KILL");
+            panic!("the program did not end");
         };
+        let status = status.unwrap();
         let errors = self.reader.take().unwrap().join().unwrap();
         (status.code().unwrap_or(-1), self.lines.iter().collect(), errors)
     }
@@ -105,7 +114,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
