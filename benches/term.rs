@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget as _;
+use ssmtui::term::copy::{CopyMode, Direction, Query};
+use ssmtui::term::copy_widget::{CopyView, Lights};
+use ssmtui::term::emulator::Emulator;
+use ssmtui::term::scrollback::Scrollback;
 use ssmtui::term::{Size, Terminal, TerminalView};
 
 const ROWS: u16 = 50;
@@ -22,6 +26,8 @@ const ROUNDS: usize = 15;
 const PIECE: usize = 1024;
 
 fn main() {
+    // First, as what others have given back would be taken again without a trace.
+    memory();
     println!("{:<28} {:>12} {:>12} {:>12} {:>9}", "", "vt100", "+ rows kept", "terminal", "dialect");
     for (name, text) in
         [("plain lines", plain()), ("coloured lines", coloured()), ("full-screen program", program())]
@@ -29,10 +35,9 @@ fn main() {
         compare(name, text.as_bytes());
     }
     widget();
-    memory();
 }
 
-/// The crate alone; the crate with a callback that writes down the rows that leave, as the terminal's does; the terminal.
+/// The crate alone; with the rows that leave it written down, as the terminal does; the terminal, which has the dialect before it.
 fn compare(name: &str, bytes: &[u8]) {
     let mut best = [Duration::MAX; 3];
     for _ in 0..ROUNDS {
@@ -41,9 +46,9 @@ fn compare(name: &str, bytes: &[u8]) {
         best[0] = best[0].min(time(|| bytes.chunks(PIECE).for_each(|piece| bare.process(piece))));
         black_box(bare.screen().cursor_position());
 
-        let mut keeping = vt100::Parser::new_with_callbacks(rows, cols, 0, Keeping::default());
+        let mut keeping = Emulator::new(Size { rows: ROWS, cols: COLS }, Scrollback::default());
         best[1] = best[1].min(time(|| bytes.chunks(PIECE).for_each(|piece| keeping.process(piece))));
-        black_box(keeping.callbacks().0.len());
+        black_box(keeping.scrollback().len());
 
         let mut terminal = Terminal::new(Size { rows: ROWS, cols: COLS });
         best[2] = best[2].min(time(|| {
@@ -57,41 +62,42 @@ fn compare(name: &str, bytes: &[u8]) {
     println!("{name:<28} {:>12} {:>12} {:>12} {cost:>8.1}%", rate(best[0]), rate(best[1]), rate(best[2]));
 }
 
-#[derive(Default)]
-struct Keeping(std::collections::VecDeque<Box<str>>, String);
-
-impl vt100::Callbacks for Keeping {
-    fn on_scroll(&mut self, row: vt100::capture::RowContents<'_>, _: bool) {
-        self.1.clear();
-        let written = row.write_formatted_basic(&mut self.1, &mut Default::default());
-        black_box(written.is_ok());
-        self.0.push_back(self.1.as_str().into());
-        if self.0.len() > 10_000 {
-            self.0.pop_front();
-        }
-    }
-}
-
 fn widget() {
     let mut terminal = Terminal::new(Size { rows: 60, cols: 200 });
     terminal.feed(coloured().as_bytes());
     let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
-    for (name, scrolled) in [("draw 200×60", 0), ("draw 200×60, scrolled", 500)] {
-        let view = TerminalView::new(&terminal).scrolled(scrolled);
-        let best = (0..ROUNDS * 10)
-            .map(|_| time(|| view.render(buffer.area, &mut buffer)))
-            .min()
-            .unwrap_or_default();
-        println!("{name:<28} {:>9} µs", best.as_micros());
-    }
+    best("draw 200×60", || TerminalView::new(&terminal).render(buffer.area, &mut buffer));
+    let look = |terminal: &Terminal| CopyMode::new(terminal.freeze(), terminal.size(), (59, 0));
+    best("begin to look back", || drop(black_box(look(&terminal))));
+    let mut copy = look(&terminal);
+    let from = copy.cursor();
+    let mut find = |text: &str, regex| {
+        copy.find(Query { text: text.into(), regex }, Direction::Backward, from);
+        black_box(copy.standing());
+    };
+    best("find `from 10`", || find("from 10", false));
+    best("find `t(oo|ake)k [0-9]+`", || find("t(oo|ake)k [0-9]+", true));
+    find("10", false);
+    copy.scroll(-5_000);
+    best("draw 200×60, looking back", || {
+        CopyView::new(&copy, Lights::default()).render(buffer.area, &mut buffer);
+    });
+}
+
+fn best(name: &str, mut work: impl FnMut()) {
+    let best = (0..ROUNDS * 5).map(|_| time(&mut work)).min().unwrap_or_default();
+    println!("{name:<28} {:>9} µs", best.as_micros());
 }
 
 fn memory() {
+    let text = coloured();
     let before = resident();
     let tabs: Vec<_> = (0..10)
         .map(|_| {
             let mut terminal = Terminal::new(Size { rows: ROWS, cols: COLS });
-            terminal.feed(coloured().as_bytes());
+            for piece in text.as_bytes().chunks(PIECE) {
+                terminal.feed(piece);
+            }
             terminal
         })
         .collect();

@@ -10,6 +10,8 @@
 //! | [`aws`] | the SDK clients; the only place with SDK types | `fleet`, `session` |
 //! | [`config`] | file, environment and flags as one checked value | nothing |
 //! | [`log`] | tracing to a file, without secrets | nothing |
+//! | [`percent`] | percent-encoding, read | nothing |
+//! | [`spelling`] | the right word nearest to a wrong one | nothing |
 //! | [`sim`] | the simulated region | `session::message` only |
 
 // The far ends of tests and benchmarks are the same files.
@@ -21,8 +23,10 @@ pub mod cli;
 pub mod config;
 pub mod fleet;
 pub mod log;
+pub mod percent;
 pub mod session;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod spelling;
 pub mod term;
 pub mod tui;

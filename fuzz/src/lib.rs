@@ -6,9 +6,16 @@
 pub mod session {
     pub mod channel;
     pub mod message;
+    pub mod proxy;
     mod random;
     pub mod service;
 }
 
+#[path = "../../src/percent.rs"]
+mod percent;
+
 #[path = "../../src/sim/mod.rs"]
 pub mod sim;
+
+#[path = "../../src/term/mod.rs"]
+pub mod term;

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::denial::Denial;
+use super::{
+    login::{Ask, SsoSession},
+    role::MfaNeeded,
+};
+use crate::fleet::{Denial, statement::START};
 
 /// Who can mend it, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Kind {
     NoCredentials,
     /// The SSO login has ended, or never was.
     SsoExpired,
+    /// A role asks for an MFA code.
+    MfaNeeded,
     /// Temporary keys have expired.
     Expired,
     /// AWS does not know the keys.
@@ -55,13 +61,39 @@ pub struct Error {
     pub why: String,
     /// What to do now.
     pub next: String,
-    /// AWS's own code.
-    pub code: Option<Box<str>>,
-    /// AWS's id of the request, for a ticket.
-    pub request_id: Option<Box<str>>,
+    /// What AWS itself answered, if it did.
+    pub said: Option<Box<Said>>,
+    /// What the user can do here and now, so that the same succeeds.
+    pub ask: Option<Box<Ask>>,
+}
+
+/// AWS's own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Its code, `AccessDeniedException`; may be empty.
+    pub code: String,
+    /// Its sentence; may be empty.
+    pub message: String,
+    /// Its id of the request, for a ticket.
+    pub request_id: Option<String>,
 }
 
 impl Error {
+    /// AWS's own code, where it told one.
+    pub fn code(&self) -> Option<&str> {
+        self.said.as_ref().map(|said| said.code.as_str()).filter(|code| !code.is_empty())
+    }
+
+    /// AWS's id of the request, for a ticket.
+    pub fn request_id(&self) -> Option<&str> {
+        self.said.as_ref()?.request_id.as_deref()
+    }
+
+    /// AWS's own sentence; empty where it said none.
+    pub fn message(&self) -> &str {
+        self.said.as_ref().map_or("", |said| said.message.as_str())
+    }
+
     /// All three parts, as the command line and the screen print them.
     pub fn told(&self) -> String {
         let mut text = self.what.clone();
@@ -75,9 +107,9 @@ impl Error {
 
     /// AWS's own code and the id of the request, dim print for a ticket; empty where AWS was not reached.
     pub fn reference(&self) -> String {
-        match (&self.code, &self.request_id) {
+        match (self.code(), self.request_id()) {
             (Some(code), Some(id)) => format!("{code}, request {id}"),
-            (Some(code), None) => code.to_string(),
+            (Some(code), None) => code.to_owned(),
             (None, Some(id)) => format!("request {id}"),
             (None, None) => String::new(),
         }
@@ -105,7 +137,7 @@ pub(super) fn made(
     why: impl Into<String>,
     next: impl Into<String>,
 ) -> Error {
-    Error { kind, what: what.into(), why: why.into(), next: next.into(), code: None, request_id: None }
+    Error { kind, what: what.into(), why: why.into(), next: next.into(), said: None, ask: None }
 }
 
 /// What was being done, for the words of a failure.
@@ -120,12 +152,14 @@ pub(super) struct Task<'a> {
 }
 
 /// Where it was being done and with whose keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub region: String,
     pub profile: Option<String>,
-    /// The profile signs in by IAM Identity Center.
-    pub sso: bool,
+    /// Where the profile signs in, if at IAM Identity Center.
+    pub sso: Option<SsoSession>,
+    /// A role on the profile's way to keys asks for an MFA code.
+    pub mfa: bool,
     /// The keys come from environment variables, so nothing can renew them.
     pub environment_keys: bool,
 }
@@ -140,8 +174,8 @@ impl Place {
 
     fn login(&self) -> String {
         match &self.profile {
-            Some(profile) => format!("aws sso login --profile {profile}"),
-            None => "aws sso login".to_owned(),
+            Some(profile) => format!("ssmtui login --profile {profile}"),
+            None => "ssmtui login".to_owned(),
         }
     }
 }
@@ -165,11 +199,15 @@ pub(super) enum Failure {
     Answered,
     /// There were no credentials to sign with; the text is the chain's.
     Credentials(String),
+    /// There were none yet for want of a code.
+    Mfa(MfaNeeded),
     /// No connection, or it broke.
     Connect(String),
     /// Nothing came in time.
     TimedOut,
-    /// Anything else on our side, or an answer that is no answer.
+    /// An answer in which AWS says nothing, by its HTTP status: a page of somebody who stands in between, usually.
+    Unreadable(u16),
+    /// Anything else on our side.
     Other(String),
 }
 
@@ -178,20 +216,37 @@ pub(super) fn classify(task: &Task, place: &Place, facts: Facts) -> Error {
     let told = match &facts.failure {
         Failure::Answered => answered(task, place, &facts),
         Failure::Credentials(chain) => credentials(place, chain),
+        Failure::Mfa(needed) => mfa(place, needed),
         Failure::Connect(chain) => unreachable(place, chain),
         Failure::TimedOut => unreachable(place, "no answer in time"),
-        Failure::Other(text) => {
-            Told::new(Kind::Service, "the answer makes no sense", text.clone(), TRY_AGAIN)
-        }
+        Failure::Unreadable(status) => Told::new(
+            Kind::Service,
+            "the answer is not AWS's",
+            format!(
+                "HTTP {status} came without an answer of AWS's in it; a proxy or gateway in between may have sent it"
+            ),
+            "check proxy and endpoint settings (`ssmtui doctor`), and try again",
+        ),
+        Failure::Other(text) => Told::new(Kind::Service, "the call failed", text.clone(), TRY_AGAIN),
+    };
+    let ask = match (told.kind, facts.failure) {
+        (Kind::MfaNeeded, Failure::Mfa(needed)) => Some(Ask::Mfa(needed.device)),
+        (Kind::SsoExpired, _) => place.sso.clone().map(Ask::Sso),
+        _ => None,
     };
     let id = facts.request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    let said = (facts.code.is_some() || facts.request_id.is_some()).then(|| Said {
+        code: facts.code.unwrap_or_default(),
+        message: facts.message.unwrap_or_default(),
+        request_id: facts.request_id,
+    });
     Error {
         kind: told.kind,
         what: format!("cannot {} {}: {}", task.verb, place.words(), told.cause),
         why: format!("{}{id}", told.why),
         next: told.next,
-        code: facts.code.map(String::into_boxed_str),
-        request_id: facts.request_id.map(String::into_boxed_str),
+        said: said.map(Box::new),
+        ask: ask.map(Box::new),
     }
 }
 
@@ -338,12 +393,13 @@ fn is_hybrid_without_words(task: &Task, message: &str) -> bool {
 
 fn denied(task: &Task, place: &Place, message: &str) -> Told {
     match Denial::parse(message) {
-        Some(denial) => Told::new(
-            Kind::Denied,
-            "access denied",
-            denial.sentence(),
-            denial.next(task.target, &place.region),
-        ),
+        Some(denial) => {
+            let mut next = denial.next(task.target, &place.region);
+            if let (START, Some(target)) = (task.action, task.target) {
+                next.push_str(&format!("; `ssmtui why {target}` tells more"));
+            }
+            Told::new(Kind::Denied, "access denied", denial.sentence(), next)
+        }
         None => Told::new(
             Kind::Denied,
             "access denied",
@@ -357,7 +413,7 @@ fn denied(task: &Task, place: &Place, message: &str) -> Told {
 }
 
 fn expired(place: &Place) -> Told {
-    if place.sso {
+    if place.sso.is_some() {
         return sso(place, "the temporary keys of this SSO login have expired");
     }
     let (why, next) = if place.environment_keys {
@@ -384,6 +440,17 @@ fn sso(place: &Place, why: &str) -> Told {
         why,
         format!("run `{}`, then try again", place.login()),
     )
+}
+
+fn mfa(place: &Place, needed: &MfaNeeded) -> Told {
+    let device = &needed.device;
+    let (cause, why) = match &needed.refused {
+        None => ("an MFA code is needed", format!("{needed}")),
+        Some(words) => ("the MFA code is refused", format!("AWS says: {words}")),
+    };
+    let login = place.login();
+    let next = format!("run `{login}` and type the code of {}; each code is good once", device.serial);
+    Told::new(Kind::MfaNeeded, cause, why, next)
 }
 
 fn signature(facts: &Facts, message: &str) -> Told {
@@ -423,7 +490,7 @@ fn not_connected(task: &Task, place: &Place) -> Told {
             place.words()
         ),
         match task.target {
-            Some(target) => format!("`ssmtui ls {target}` tells which; else check --region and --profile"),
+            Some(target) => format!("`ssmtui why {target}` tells which; else check --region and --profile"),
             None => "check its state in the list, and --region and --profile".to_owned(),
         },
     )
@@ -431,22 +498,27 @@ fn not_connected(task: &Task, place: &Place) -> Told {
 
 fn credentials(place: &Place, chain: &str) -> Told {
     let lower = chain.to_lowercase();
-    if place.sso && !is_network(&lower) {
-        let missing = lower.contains("failed to load the cached") || lower.contains("failed to read");
-        return sso(
-            place,
-            if missing { "there is no SSO login on this machine" } else { "the SSO token has expired" },
-        );
-    }
     if is_network(&lower) {
         return unreachable(place, chain);
     }
-    if lower.contains("mfa") {
+    if place.sso.is_some() {
+        if lower.contains("failed to load the cached") || lower.contains("failed to read") {
+            return sso(place, "there is no SSO login on this machine");
+        }
+        if lower.contains("expired") || lower.contains("unauthorized") {
+            return sso(place, "the SSO token has expired");
+        }
+    }
+    if let Some(denial) = Denial::parse(chain) {
+        let next = denial.next(None, &place.region);
+        return Told::new(Kind::NoCredentials, "the role gives no keys", denial.sentence(), next);
+    }
+    if lower.contains("credentials-login") {
         return Told::new(
             Kind::NoCredentials,
-            "the profile asks for an MFA code",
-            format!("profile `{}` has an mfa_serial", place.profile.as_deref().unwrap_or("default")),
-            "get temporary keys with `aws sts get-session-token`, or a credential_process that asks for the code",
+            "the keys of `aws login` cannot be read",
+            "the profile signs in to the console by `aws login`, whose keys only the AWS CLI renews",
+            "give another profile credential_process = aws configure export-credentials --profile NAME",
         );
     }
     let nothing_found = lower.contains("no providers in chain")
@@ -464,7 +536,7 @@ fn credentials(place: &Place, chain: &str) -> Told {
         Kind::NoCredentials,
         "there are no credentials",
         why,
-        "choose a profile with --profile, log in with `aws sso login`, or set up keys with `aws configure`; `ssmtui --demo` needs none",
+        "choose a profile with --profile, sign in with `ssmtui login`, or set up keys with `aws configure`; `ssmtui --demo` needs none",
     )
 }
 

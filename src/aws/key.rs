@@ -81,7 +81,7 @@ impl Client {
 
 /// What KMS's own codes mean for a session; the key is told every time.
 fn about_kms(mut error: Error, key: &str) -> Error {
-    let code = error.code.as_deref().unwrap_or("").to_owned();
+    let code = error.code().unwrap_or_default().to_owned();
     let (cause, why, next) = match code.as_str() {
         "NotFoundException" => (
             "there is no such key",
@@ -120,7 +120,7 @@ fn about_kms(mut error: Error, key: &str) -> Error {
 
 /// Instance Connect's own codes.
 fn about_instance_connect(mut error: Error, user: &str) -> Error {
-    let (cause, why, next) = match error.code.as_deref().unwrap_or("") {
+    let (cause, why, next) = match error.code().unwrap_or_default() {
         "EC2InstanceStateInvalidException" => (
             "the instance does not run",
             "EC2 Instance Connect puts keys on running instances only".to_owned(),
@@ -157,7 +157,7 @@ fn replace_cause(what: &str, cause: &str) -> String {
 }
 
 fn request(error: &Error) -> String {
-    error.request_id.as_deref().map(|id| format!(" (request {id})")).unwrap_or_default()
+    error.request_id().map(|id| format!(" (request {id})")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,8 +171,11 @@ mod tests {
             "why",
             "next",
         );
-        error.code = Some(code.into());
-        error.request_id = Some("7f3c".into());
+        error.said = Some(Box::new(crate::aws::Said {
+            code: code.into(),
+            request_id: Some("7f3c".into()),
+            ..Default::default()
+        }));
         error
     }
 

@@ -1,5 +1,5 @@
 //! The fleet's two sources, paged side by side and streamed as they come. A source that fails or is denied keeps what
-//! the other gave, and says so. Nothing is ever asked for by id here, so no stale id can fail a list.
+//! the other gave, and says so. A list is never asked for by ids, so no stale id can fail it; one row is asked for by its own.
 
 use std::{
     sync::Mutex,
@@ -11,10 +11,13 @@ use aws_sdk_ssm::types as ssm;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
-use super::{Client, Error, Kind, error::Task};
+use super::{
+    Client, Error, Kind,
+    error::{Task, made},
+};
 use crate::fleet::{
     AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, MetadataEndpoint, Outcome, Ping,
-    Platform, Source, Tag, Text, Update,
+    Platform, Properties, Source, Tag, Text, Update,
 };
 
 /// DescribeInstanceInformation takes 5 to 50.
@@ -58,6 +61,9 @@ enum Stop {
 const INFORMATION: &str = "ssm:DescribeInstanceInformation";
 const PROPERTIES: &str = "ssm:DescribeInstanceProperties";
 const MACHINES: &str = "ec2:DescribeInstances";
+/// Filters of the SSM lists: by the node's own id, and by that of the machine behind a hybrid registration.
+const IDS: &str = "InstanceIds";
+const SOURCES: &str = "SourceIds";
 
 impl Client {
     /// Pages all sources concurrently and streams updates: one `Started`, pages, one `Done` for each source. Returns when
@@ -73,12 +79,7 @@ impl Client {
             let outcome = match result {
                 Ok(()) => Outcome::Complete,
                 Err(Stop::Unwanted) => return,
-                Err(Stop::Failed(action, error)) if error.kind == Kind::Denied => {
-                    Outcome::Denied { action: action.to_owned(), message: error.why }
-                }
-                Err(Stop::Failed(_, error)) => {
-                    Outcome::Failed { message: format!("{}: {}", error.what, error.why) }
-                }
+                Err(Stop::Failed(action, error)) => outcome(action, *error),
             };
             let _ = updates.send(Update::Done { generation, source, outcome }).await;
         };
@@ -88,9 +89,11 @@ impl Client {
         .await;
     }
 
-    /// Lists that were denied are asked again at the next `list`: for a refresh that the user asks for.
+    /// Lists that were denied are asked again at the next `list`, and so is what a deep check was told: for a refresh that
+    /// the user asks for.
     pub fn forget_denials(&self) {
         self.0.denials.clear();
+        self.0.answers.forget();
     }
 
     async fn agents(&self, generation: u64, updates: &Sender<Update>) -> Result<(), Stop> {
@@ -119,7 +122,7 @@ impl Client {
         let task = Task { verb: "list managed nodes".into(), action: INFORMATION, target: None };
         let mut token = None;
         loop {
-            let call = self.0.ssm.describe_instance_information().max_results(INFORMATION_PAGE);
+            let call = self.0.lists.0.describe_instance_information().max_results(INFORMATION_PAGE);
             let page = match call.set_next_token(token.clone()).send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -140,7 +143,7 @@ impl Client {
         let task = Task { verb: "list managed nodes".into(), action: PROPERTIES, target: None };
         let mut token = None;
         loop {
-            let call = self.0.ssm.describe_instance_properties().max_results(LARGE_PAGE);
+            let call = self.0.lists.0.describe_instance_properties().max_results(LARGE_PAGE);
             let page = match call.set_next_token(token.clone()).send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -168,7 +171,7 @@ impl Client {
         let task = Task { verb: "list EC2 instances".into(), action: MACHINES, target: None };
         let mut token = None;
         loop {
-            let call = self.0.ec2.describe_instances().max_results(LARGE_PAGE);
+            let call = self.0.lists.1.describe_instances().max_results(LARGE_PAGE);
             let page = match call.set_next_token(token.clone()).send().await {
                 Ok(page) => page,
                 Err(error) => {
@@ -187,28 +190,146 @@ impl Client {
         }
     }
 
+    /// As [`Client::list`] for one instance: a few calls by its id, however big the fleet, after which a source that is complete
+    /// and gave no record doesn't have it.
+    pub async fn list_one(&self, id: &InstanceId, generation: u64, updates: Sender<Update>) {
+        let agent = async {
+            match self.agent(id).await {
+                // An instance of EC2 may have registered as a hybrid node.
+                Ok(None) if !id.is_hybrid() => self.agent_by(SOURCES, id).await,
+                answer => answer,
+            }
+        };
+        let (agent, machine) = match id.is_hybrid() {
+            false => futures_util::future::join(agent, self.machine(id)).await,
+            true => {
+                let agent = agent.await;
+                let behind =
+                    agent.as_ref().ok().and_then(|agent| agent.as_ref()?.behind().map(InstanceId::from));
+                let machine = match behind {
+                    Some(id) => self.machine(&id).await,
+                    None => Ok(None),
+                };
+                (agent, machine)
+            }
+        };
+        let answers = [
+            (
+                Source::MachineList,
+                machine
+                    .map(|found| found.map(|record| Update::Machines { generation, records: vec![record] })),
+            ),
+            (
+                Source::AgentList,
+                agent.map(|found| found.map(|record| Update::Agents { generation, records: vec![record] })),
+            ),
+        ];
+        let mut all = vec![Update::Started { generation }];
+        for (source, answer) in answers {
+            let outcome = match answer {
+                Ok(record) => {
+                    all.extend(record);
+                    Outcome::Complete
+                }
+                Err(error) => outcome(action_of(source), error),
+            };
+            all.push(Update::Done { generation, source, outcome });
+        }
+        for update in all {
+            if updates.send(update).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// What SSM says of one node by its id; one call, however big the fleet.
     ///
     /// # Errors
-    /// The list is denied, or the call fails.
+    /// Both lists are denied, or the call fails.
     pub async fn agent(&self, id: &InstanceId) -> Result<Option<AgentRecord>, Error> {
-        if let Some(denied) = self.0.denials.remembered(INFORMATION) {
+        self.agent_by(IDS, id).await
+    }
+
+    /// The node for which a filter has this value, by the list that may be read.
+    async fn agent_by(&self, key: &str, id: &InstanceId) -> Result<Option<AgentRecord>, Error> {
+        let task = |action| Task { verb: format!("look up {id}"), action, target: Some(id.as_str()) };
+        let bad = |error: aws_smithy_types::error::operation::BuildError| {
+            made(Kind::Invalid, format!("cannot look up {id}"), error.to_string(), "")
+        };
+        if self.0.denials.remembered(INFORMATION).is_none() {
+            let filter = ssm::InstanceInformationStringFilter::builder().key(key).values(id.as_str());
+            let ask = self.0.ssm.describe_instance_information().filters(filter.build().map_err(bad)?);
+            let error = match ask.send().await {
+                Ok(page) => {
+                    return Ok(page
+                        .instance_information_list
+                        .unwrap_or_default()
+                        .into_iter()
+                        .find_map(agent));
+                }
+                Err(error) => self.failed(&task(INFORMATION), &error).await,
+            };
+            self.0.denials.remember(INFORMATION, &error);
+            if error.kind != Kind::Denied {
+                return Err(error);
+            }
+        }
+        if let Some(denied) = self.0.denials.remembered(PROPERTIES) {
             return Err(denied);
         }
-        let task = Task { verb: format!("look up {id}"), action: INFORMATION, target: Some(id.as_str()) };
-        let filter = ssm::InstanceInformationStringFilter::builder().key("InstanceIds").values(id.as_str());
-        let filter = match filter.build() {
-            Ok(filter) => filter,
-            Err(error) => return Err(super::error::made(Kind::Invalid, task.verb, error.to_string(), "")),
-        };
-        match self.0.ssm.describe_instance_information().filters(filter).send().await {
-            Ok(page) => Ok(page.instance_information_list.unwrap_or_default().into_iter().find_map(agent)),
+        let filter = ssm::InstancePropertyStringFilter::builder().key(key).values(id.as_str());
+        let ask =
+            self.0.ssm.describe_instance_properties().filters_with_operator(filter.build().map_err(bad)?);
+        match ask.send().await {
+            Ok(page) => {
+                Ok(page.instance_properties.unwrap_or_default().into_iter().find_map(agent_by_properties))
+            }
             Err(error) => {
-                let error = self.failed(&task, &error).await;
-                self.0.denials.remember(INFORMATION, &error);
+                let error = self.failed(&task(PROPERTIES), &error).await;
+                self.0.denials.remember(PROPERTIES, &error);
                 Err(error)
             }
         }
+    }
+
+    /// What EC2 says of one instance by its id; none when it isn't there any more.
+    ///
+    /// # Errors
+    /// The list is denied, or the call fails.
+    pub async fn machine(&self, id: &InstanceId) -> Result<Option<MachineRecord>, Error> {
+        if let Some(denied) = self.0.denials.remembered(MACHINES) {
+            return Err(denied);
+        }
+        let task = Task { verb: format!("look up {id}"), action: MACHINES, target: Some(id.as_str()) };
+        match self.0.ec2.describe_instances().instance_ids(id.as_str()).send().await {
+            Ok(page) => Ok(page.reservations.unwrap_or_default().into_iter().flat_map(machines_of).next()),
+            Err(error) => {
+                let error = self.failed(&task, &error).await;
+                if error.code() == Some("InvalidInstanceID.NotFound") {
+                    return Ok(None);
+                }
+                self.0.denials.remember(MACHINES, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks all sources for one row, side by side; what a source did not say is left out. The updates belong to the reading of
+    /// that number.
+    pub async fn look(&self, id: &InstanceId, target: &InstanceId, generation: u64) -> Vec<Update> {
+        let machine = async {
+            let machine = if id.is_hybrid() { Ok(None) } else { self.machine(id).await };
+            machine.ok().flatten().map(|record| Update::Machines { generation, records: vec![record] })
+        };
+        let agent = async {
+            let agent = self.agent(target).await.ok().flatten();
+            agent.map(|record| Update::Agents { generation, records: vec![record] })
+        };
+        let connection =
+            async { Update::Connection { id: target.clone(), status: self.connection(target).await } };
+        let (machine, agent, connection) = futures_util::future::join3(machine, agent, connection).await;
+        // The connection last: a record that shows a restart would take it away.
+        machine.into_iter().chain(agent).chain([connection]).collect()
     }
 
     /// Asks whether the node's channel is open (GetConnectionStatus): the one truth about "ready".
@@ -237,6 +358,22 @@ impl Client {
     }
 }
 
+/// How a reading ended that AWS ended.
+fn outcome(action: &str, error: Error) -> Outcome {
+    match error.kind {
+        Kind::Denied => Outcome::Denied { action: action.to_owned(), message: error.why },
+        _ => Outcome::Failed { message: format!("{}: {}", error.what, error.why) },
+    }
+}
+
+/// The action that gives a source; of the two for agents, the one to ask for.
+fn action_of(source: Source) -> &'static str {
+    match source {
+        Source::AgentList => INFORMATION,
+        Source::MachineList => MACHINES,
+    }
+}
+
 async fn send(updates: &Sender<Update>, update: Update) -> Result<(), Stop> {
     updates.send(update).await.map_err(|_| Stop::Unwanted)
 }
@@ -245,14 +382,9 @@ async fn send(updates: &Sender<Update>, update: Update) -> Result<(), Stop> {
 fn next(task: &Task<'_>, last: Option<String>, next: Option<String>) -> Result<Option<String>, Stop> {
     let next = next.filter(|token| !token.is_empty());
     if next.is_some() && next == last {
-        let error = Error {
-            kind: Kind::Service,
-            what: format!("cannot {}", task.verb),
-            why: "AWS answers with the same page again and again".to_owned(),
-            next: "try again later".to_owned(),
-            code: None,
-            request_id: None,
-        };
+        let what = format!("cannot {}", task.verb);
+        let why = "AWS answers with the same page again and again";
+        let error = made(Kind::Service, what, why, "try again later");
         return Err(Stop::Failed(task.action, Box::new(error)));
     }
     Ok(next)
@@ -318,13 +450,15 @@ fn agent_by_properties(row: ssm::InstanceProperty) -> Option<AgentRecord> {
         association_status: text(row.association_status),
         association_ran: time(row.last_association_execution_date),
         association_succeeded: time(row.last_successful_association_execution_date),
-        machine_state: row.instance_state.as_deref().map(MachineState::from_wire),
-        instance_role: text(row.instance_role),
-        instance_type: text(row.instance_type),
-        key_name: text(row.key_name),
-        architecture: text(row.architecture),
-        zone: text(row.availability_zone),
-        launched: time(row.launch_time),
+        properties: Some(Box::new(Properties {
+            machine_state: row.instance_state.as_deref().map(MachineState::from_wire),
+            instance_role: text(row.instance_role),
+            instance_type: text(row.instance_type),
+            key_name: text(row.key_name),
+            architecture: text(row.architecture),
+            zone: text(row.availability_zone),
+            launched: time(row.launch_time),
+        })),
         ..AgentRecord::new(row.instance_id?)
     })
 }

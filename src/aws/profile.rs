@@ -1,9 +1,16 @@
 //! What the AWS files and the environment say about profile and region, found as the AWS CLI finds it.
 
+mod chain;
+mod list;
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::env_config::{file::EnvConfigFiles, section::EnvConfigSections};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::{Error, Kind, Scope};
+use super::{Error, Kind, Scope, login::SsoSession};
+
+pub(super) use chain::{Base, Chain, Role};
+pub use list::{ProfileKind, ProfileSummary, profiles};
 
 /// The answer for one [`Scope`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +21,12 @@ pub(super) struct Resolved {
     pub explicit: bool,
     /// From flag, variable or profile.
     pub region: Option<String>,
-    /// The profile, or one it borrows keys from, signs in by IAM Identity Center.
-    pub sso: bool,
+    /// From variable or profile, where keys are asked for whatever region the flag names.
+    pub home: Option<String>,
+    /// Where the profile, or one it borrows keys from, signs in.
+    pub sso: Option<SsoSession>,
+    /// A role on the profile's way to keys asks for an MFA code.
+    pub mfa: bool,
     /// Keys come from environment variables.
     pub environment_keys: bool,
 }
@@ -26,10 +37,7 @@ pub(super) async fn resolve(scope: &Scope, fs: &Fs, env: &Env) -> Result<Resolve
     // The AWS CLI's order: AWS_DEFAULT_PROFILE wins.
     let profile =
         scope.profile.clone().or_else(|| variable("AWS_DEFAULT_PROFILE")).or_else(|| variable("AWS_PROFILE"));
-    let files = EnvConfigFiles::default();
-    let source =
-        aws_runtime::env_config::source::load(env, fs, &files).await.map_err(|error| broken(&error))?;
-    let sections = EnvConfigSections::parse(source).map_err(|error| broken(&error))?;
+    let sections = sections(fs, env).await?;
     if let Some(name) = profile.as_deref().filter(|name| *name != "default")
         && sections.get_profile(name).is_none()
     {
@@ -37,35 +45,104 @@ pub(super) async fn resolve(scope: &Scope, fs: &Fs, env: &Env) -> Result<Resolve
     }
     let selected = profile.as_deref().unwrap_or("default");
     let of_profile = |key: &str| sections.get_profile(selected).and_then(|p| p.get(key)).map(str::to_owned);
-    let region = scope
-        .region
-        .clone()
-        .or_else(|| variable("AWS_REGION"))
-        .or_else(|| variable("AWS_DEFAULT_REGION"))
-        .or_else(|| of_profile("region"));
-    if let Some(region) = &region {
+    let home =
+        variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")).or_else(|| of_profile("region"));
+    let region = scope.region.clone().or_else(|| home.clone());
+    for region in [&region, &home].into_iter().flatten() {
         check_region(region)?;
     }
+    let environment_keys = scope.profile.is_none() && has_keys(env);
+    let chain = chain::chain(&sections, selected).ok().flatten();
     Ok(Resolved {
         explicit: scope.profile.is_some(),
-        sso: is_sso(&sections, selected),
-        environment_keys: scope.profile.is_none() && variable("AWS_ACCESS_KEY_ID").is_some(),
+        sso: sso(&sections, selected)
+            .filter(|_| !environment_keys)
+            .map(|found| SsoSession { profile: profile.clone(), ..found }),
+        mfa: !environment_keys
+            && chain.is_some_and(|chain| chain.roles.iter().any(|role| role.serial.is_some())),
+        environment_keys,
         profile,
         region,
+        home,
     })
 }
 
-/// Follows `source_profile` as far as it goes; a circle ends it.
-fn is_sso(sections: &EnvConfigSections, profile: &str) -> bool {
+/// The AWS files, merged as the AWS CLI merges them; one that is not there is empty.
+async fn sections(fs: &Fs, env: &Env) -> Result<EnvConfigSections, Error> {
+    let files = EnvConfigFiles::default();
+    let source =
+        aws_runtime::env_config::source::load(env, fs, &files).await.map_err(|error| broken(&error))?;
+    EnvConfigSections::parse(source).map_err(|error| broken(&error))
+}
+
+/// Both halves of a key pair are in the environment.
+pub(super) fn has_keys(env: &Env) -> bool {
+    let set = |name| env.get(name).is_ok_and(|value| !value.is_empty());
+    set("AWS_ACCESS_KEY_ID") && set("AWS_SECRET_ACCESS_KEY")
+}
+
+/// A role of IAM Identity Center.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SignOn {
+    pub session: SsoSession,
+    pub account: String,
+    pub role: String,
+}
+
+/// The role of Identity Center that a profile is by itself; none for one that comes to its keys in another way.
+pub(super) async fn sign_on(fs: &Fs, env: &Env, name: &str) -> Option<SignOn> {
+    let sections = sections(fs, env).await.ok()?;
+    let profile = sections.get_profile(name)?;
+    let value = |key| profile.get(key).filter(|value| !value.is_empty());
+    if ["role_arn", "web_identity_token_file"].into_iter().any(|other| value(other).is_some()) {
+        return None;
+    }
+    let (account, role) = (value("sso_account_id")?.to_owned(), value("sso_role_name")?.to_owned());
+    Some(SignOn { session: sso(&sections, name)?, account, role })
+}
+
+/// The roles on a profile's way to its keys, as the files have them now.
+pub(super) async fn roles(fs: &Fs, env: &Env, profile: &str) -> Result<Option<Chain>, CredentialsError> {
+    let sections =
+        sections(fs, env).await.map_err(|error| CredentialsError::invalid_configuration(error.why))?;
+    chain::chain(&sections, profile).map_err(CredentialsError::invalid_configuration)
+}
+
+/// Follows `source_profile` as far as it goes; a circle ends it. What is incomplete is none: the SDK says what is missing.
+fn sso(sections: &EnvConfigSections, profile: &str) -> Option<SsoSession> {
     let mut seen = vec![profile];
     loop {
-        let Some(profile) = seen.last().and_then(|name| sections.get_profile(name)) else { return false };
-        if profile.get("sso_session").is_some() || profile.get("sso_start_url").is_some() {
-            return true;
+        let profile = sections.get_profile(seen.last()?)?;
+        if let Some(name) = profile.get("sso_session") {
+            let session = sections.sso_session(name)?;
+            // The AWS CLI's own login asks for this where nothing is named: without it no token can be refreshed.
+            let scopes = session.get("sso_registration_scopes").unwrap_or("sso:account:access");
+            return Some(SsoSession {
+                profile: None,
+                name: Some(name.to_owned()),
+                start_url: session.get("sso_start_url")?.to_owned(),
+                region: session.get("sso_region")?.to_owned(),
+                scopes: scopes
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|s| !s.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            });
+        }
+        if let Some(start_url) = profile.get("sso_start_url") {
+            let region = profile.get("sso_region")?.to_owned();
+            return Some(SsoSession {
+                profile: None,
+                name: None,
+                start_url: start_url.to_owned(),
+                region,
+                scopes: Vec::new(),
+            });
         }
         match profile.get("source_profile") {
             Some(next) if !seen.contains(&next) => seen.push(next),
-            _ => return false,
+            _ => return None,
         }
     }
 }
@@ -139,7 +216,7 @@ fn broken(error: &dyn std::error::Error) -> Error {
 }
 
 fn local(kind: Kind, what: String, why: impl Into<String>, next: impl Into<String>) -> Error {
-    Error { kind, what, why: why.into(), next: next.into(), code: None, request_id: None }
+    super::error::made(kind, what, why, next)
 }
 
 #[cfg(test)]
@@ -191,13 +268,14 @@ mod tests {
     #[test]
     fn an_sso_login_is_seen_through_the_profile_that_borrows_it() {
         for (profile, sso) in [("prod", true), ("admin", true), ("bare", false), ("a", false), ("", false)] {
-            assert_eq!(run(&scope(profile, ""), CONFIG, &[]).unwrap().sso, sso, "{profile}");
+            let found = run(&scope(profile, ""), CONFIG, &[]).unwrap().sso;
+            assert_eq!(found.is_some(), sso, "{profile}");
         }
     }
 
     #[test]
     fn a_named_profile_sets_the_keys_of_the_environment_aside() {
-        let keys = [("AWS_ACCESS_KEY_ID", "AKIA")];
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s3cret")];
         assert!(run(&scope("", ""), CONFIG, &keys).unwrap().environment_keys);
         assert!(!run(&scope("prod", ""), CONFIG, &keys).unwrap().environment_keys);
     }

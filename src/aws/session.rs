@@ -10,11 +10,19 @@ use std::{
 
 use aws_sdk_ssm::config::retry::RetryConfig;
 
-use super::{Client, Error, Kind, dial::Dial, error::Task, sign};
-use crate::fleet::document;
+use super::{
+    Client, Error, Kind,
+    dial::Dial,
+    error::{Task, made},
+    sign,
+};
+use crate::fleet::{
+    document,
+    evidence::{Answer, Attempt},
+};
 use crate::session::{
     BoxFuture, DataKey, DataKeyRequest, Resumed, Retry, Service, ServiceError, SessionId, Ticket, Token,
-    kinds::Opener,
+    kinds::Opener, proxy::Proxy,
 };
 
 /// Pauses before a throttled StartSession is sent again: AWS refused it, so it made no session.
@@ -47,6 +55,17 @@ impl StartRequest {
     /// A session by this document.
     pub fn by(document: impl Into<String>, target: impl Into<String>) -> Self {
         Self { document: Some(document.into()), ..Self::shell(target) }
+    }
+
+    /// What a failed start says of its target and its document, for a verdict; none where AWS did not look at them.
+    pub fn refused(&self, error: &Error) -> Option<Attempt> {
+        let said = error.said.as_deref()?;
+        Some(Attempt {
+            at: jiff::Timestamp::now(),
+            document: self.document.clone(),
+            answer: Answer::refused(&said.code, &said.message)?,
+            request_id: said.request_id.clone(),
+        })
     }
 
     /// With one more parameter.
@@ -157,11 +176,15 @@ impl Client {
     }
 }
 
+/// Hears of each start that AWS refused.
+type OnRefusal = Arc<dyn Fn(Attempt) + Send + Sync>;
+
 /// Starts the same session as often as it is wanted: a forward's lanes, and anew after one has ended.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SessionOpener {
     client: Client,
     request: StartRequest,
+    on_refusal: Option<OnRefusal>,
     /// A node that was there once and is not connected may be starting anew.
     was_there: Arc<AtomicBool>,
 }
@@ -169,7 +192,14 @@ pub struct SessionOpener {
 impl SessionOpener {
     /// Sessions as `request` has them.
     pub fn new(client: Client, request: StartRequest) -> Self {
-        Self { client, request, was_there: Arc::default() }
+        Self { client, request, on_refusal: None, was_there: Arc::default() }
+    }
+
+    /// Tells of each start that AWS refused.
+    #[must_use]
+    pub fn on_refusal(mut self, tell: impl Fn(Attempt) + Send + Sync + 'static) -> Self {
+        self.on_refusal = Some(Arc::new(tell));
+        self
     }
 
     /// One more session: its ticket and its target.
@@ -177,7 +207,11 @@ impl SessionOpener {
     /// # Errors
     /// As [`Client::start`].
     pub async fn ticket(&self) -> Result<(Ticket, String), Error> {
-        let ticket = self.client.start(&self.request).await?;
+        let started = self.client.start(&self.request).await;
+        if let (Err(error), Some(tell)) = (&started, &self.on_refusal) {
+            self.request.refused(error).into_iter().for_each(|attempt| tell(attempt));
+        }
+        let ticket = started?;
         self.was_there.store(true, Ordering::Relaxed);
         Ok((ticket, self.request.target.clone()))
     }
@@ -214,20 +248,20 @@ fn ticket(
         (Some(id), Some(stream_url), Some(token)) if !token.is_empty() && !stream_url.is_empty() => {
             Ok(Ticket { session_id: SessionId::new(id), stream_url, token: Token::new(token) })
         }
-        _ => Err(Error {
-            kind: Kind::Service,
-            what: format!("cannot {}: the answer is incomplete", task.verb),
-            why: "AWS answered without a session id, a stream URL or a token".to_owned(),
-            next: "try again; if it stays, something between here and AWS changes answers".to_owned(),
-            code: None,
-            request_id: None,
-        }),
+        _ => Err(made(
+            Kind::Service,
+            format!("cannot {}: the answer is incomplete", task.verb),
+            "AWS answered without a session id, a stream URL or a token",
+            "try again; if it stays, something between here and AWS changes answers",
+        )),
     }
 }
 
 impl From<Error> for ServiceError {
     fn from(error: Error) -> Self {
-        let retry = if error.is_passing() { Retry::Later } else { Retry::Never };
+        // A user who is asked may well answer: the session waits for that.
+        let may_pass = error.is_passing() || error.ask.is_some();
+        let retry = if may_pass { Retry::Later } else { Retry::Never };
         let mut summary = error.to_string();
         if retry == Retry::Never && !error.next.is_empty() {
             summary.push_str(&format!("; {}", error.next));
@@ -269,5 +303,9 @@ impl Service for Client {
 
     fn may_dial(&self, stream_url: &str) -> Result<(), String> {
         self.dial().check(stream_url)
+    }
+
+    fn proxy(&self, scheme: &str, host: &str) -> Option<Proxy> {
+        self.0.proxies.of(scheme, host).cloned()
     }
 }

@@ -2,40 +2,24 @@
 
 use std::{fs, io, path::PathBuf};
 
-use super::Failure;
+use super::{Failure, folder::Folder};
 use crate::sim::AgentAccess;
 
-/// The folder with the files that agents need. One that was made for the region goes with it.
-pub(super) struct Folder {
-    path: PathBuf,
-    made: bool,
-}
+/// The folder with the files that agents need.
+pub(super) struct Files(Folder);
 
-impl Folder {
+impl Files {
     /// Writes the files into a folder: the one that was asked for, or a new one among the system's temporary ones.
-    pub(super) fn write(access: &AgentAccess, wanted: Option<PathBuf>) -> Result<Folder, Failure> {
-        let made = wanted.is_none();
-        let path = wanted
-            .unwrap_or_else(|| std::env::temp_dir().join(format!("ssmtui-agents-{}", std::process::id())));
-        let folder = Folder { path, made };
-        folder.fill(access).map_err(|error| {
-            Failure::told(
-                format!("cannot write what agents need to {}", folder.path.display()),
-                error.to_string(),
-                "name another folder with `--agents-dir`",
-            )
-        })?;
-        Ok(folder)
-    }
-
-    fn fill(&self, access: &AgentAccess) -> io::Result<()> {
-        match self.made {
-            // Not one that somebody else put there.
-            true => fs::create_dir(&self.path)?,
-            false => fs::create_dir_all(&self.path)?,
-        }
-        fs::write(self.path.join("ca.pem"), &access.authority)?;
-        fs::write(self.path.join("amazon-ssm-agent.json"), access.configuration())
+    pub(super) fn write(access: &AgentAccess, wanted: Option<PathBuf>) -> Result<Files, Failure> {
+        let told = |error: io::Error| {
+            let what = "cannot write what agents need";
+            Failure::told(what, error.to_string(), "name another folder with `--agents-dir`")
+        };
+        let folder = Folder::open(wanted, "ssmtui-agents").map_err(told)?;
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text);
+        write("ca.pem", &access.authority).map_err(told)?;
+        write("amazon-ssm-agent.json", &access.configuration()).map_err(told)?;
+        Ok(Files(folder))
     }
 
     /// What scripts need to start an agent.
@@ -44,14 +28,14 @@ impl Folder {
             ("SSMTUI_AGENT_ENDPOINT", access.endpoint.clone()),
             ("SSMTUI_AGENT_ACTIVATION_ID", access.activation_id.clone()),
             ("SSMTUI_AGENT_ACTIVATION_CODE", access.activation_code.clone()),
-            ("SSMTUI_AGENT_CA", self.file("ca.pem")),
-            ("SSMTUI_AGENT_CONFIG", self.file("amazon-ssm-agent.json")),
+            ("SSMTUI_AGENT_CA", self.0.file("ca.pem")),
+            ("SSMTUI_AGENT_CONFIG", self.0.file("amazon-ssm-agent.json")),
         ]
     }
 
     /// How the official agent is started, line by line.
     pub(super) fn instructions(&self, access: &AgentAccess) -> String {
-        let (authority, configuration) = (self.file("ca.pem"), self.file("amazon-ssm-agent.json"));
+        let (authority, configuration) = (self.0.file("ca.pem"), self.0.file("amazon-ssm-agent.json"));
         let AgentAccess { region, activation_id, activation_code, .. } = access;
         format!(
             "# an agent becomes a node of this region like this, as root, with the official amazon-ssm-agent:\n\
@@ -60,19 +44,6 @@ impl Folder {
              #   amazon-ssm-agent -register -y -id {activation_id} -code {activation_code} -region {region}\n\
              #   amazon-ssm-agent\n"
         )
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.path.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.made {
-            // What is left there does no harm.
-            let _ = fs::remove_dir_all(&self.path);
-        }
     }
 }
 
@@ -94,7 +65,7 @@ mod tests {
     fn a_folder_of_ones_own_goes_and_one_that_was_named_stays() {
         let home = tempfile::tempdir().unwrap();
         let named = home.path().join("a/b");
-        let folder = Folder::write(&access(), Some(named.clone())).unwrap();
+        let folder = Files::write(&access(), Some(named.clone())).unwrap();
         assert_eq!(fs::read_to_string(named.join("ca.pem")).unwrap(), "PEM");
         let configuration = fs::read(named.join("amazon-ssm-agent.json")).unwrap();
         let configuration: serde_json::Value = serde_json::from_slice(&configuration).unwrap();
@@ -102,8 +73,8 @@ mod tests {
         assert!(folder.instructions(&access()).contains("-register -y -id id -code code -region eu-west-1"));
         drop(folder);
         assert!(named.exists());
-        let own = Folder::write(&access(), None).unwrap();
-        let path = own.path.clone();
+        let own = Files::write(&access(), None).unwrap();
+        let path = own.0.path().to_owned();
         assert!(path.join("ca.pem").exists());
         drop(own);
         assert!(!path.exists());

@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Route;
+use crate::config::{Config, Route};
 
 /// AWS Session Manager in the terminal
 ///
@@ -18,12 +18,15 @@ pub struct Args {
     /// What to do instead of the app.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Profile of the AWS config and credentials files [env: AWS_PROFILE]
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "demo")]
-    pub profile: Option<String>,
-    /// Region, such as eu-west-1 [env: AWS_REGION]
-    #[arg(long, global = true, value_name = "REGION", conflicts_with = "demo")]
-    pub region: Option<String>,
+    /// Profile of the AWS config and credentials files, or several: a,b [env: AWS_PROFILE]
+    #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
+    pub profile: Vec<String>,
+    /// Region, such as eu-west-1, or several: every profile is read in each [env: AWS_REGION]
+    #[arg(long, global = true, value_name = "REGION", value_delimiter = ',')]
+    pub region: Vec<String>,
+    /// Profiles and regions that have a name in the config file
+    #[arg(long, global = true, value_name = "NAME", conflicts_with_all = ["profile", "region"])]
+    pub group: Option<String>,
     /// Use a simulated region inside this process: no AWS account, real shells of this machine
     #[arg(long, global = true)]
     pub demo: bool,
@@ -61,10 +64,18 @@ pub enum Command {
     Run(Run),
     /// Run ssh to an instance, without an open port there
     Ssh(Ssh),
+    /// Show what was opened when, the newest first
+    History(History),
     /// Carry one connection of ssh, as its ProxyCommand
     SshProxy(SshProxy),
     /// Print what makes ssh, scp, sftp and rsync go over Session Manager
     SshConfig(SshConfig),
+    /// Sign in: at IAM Identity Center (SSO) or with an MFA code, whichever the profile needs
+    Login,
+    /// Say why no session can be started on an instance, what mends it, and what could not be seen
+    Why(Why),
+    /// Check your own side: settings, credentials, network, account, rights, terminal
+    Doctor(Doctor),
     /// Run a simulated region for any AWS client
     #[cfg(feature = "sim")]
     Sim(Sim),
@@ -75,17 +86,66 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The TARGET of a command that is about one node, if it names one.
+    pub fn target<'a>(&'a self, config: &'a Config) -> Option<&'a str> {
+        match self {
+            Self::Connect(connect) => Some(&connect.target),
+            // The name of a saved forward stands for its target.
+            Self::Forward(forward) => {
+                let saved = config.forwards.get(&forward.target).filter(|_| forward.routes.is_empty());
+                Some(saved.map_or(&*forward.target, |saved| &*saved.target))
+            }
+            Self::Exec(exec) => exec.target.as_deref(),
+            Self::Run(run) => run.target.as_deref(),
+            // USER@ may stand before it.
+            Self::Ssh(ssh) => Some(ssh.target.rsplit_once('@').map_or(&*ssh.target, |(_, target)| target)),
+            Self::SshProxy(proxy) => Some(&proxy.host),
+            Self::Why(why) => why.target.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// `ssmtui ls`
 #[derive(Debug, Clone, clap::Args)]
-#[command(
-    after_help = "Whether a node is ready is asked of AWS node by node, for 200 at most; beyond that they are \"online\"."
-)]
+#[command(after_help = ls_help())]
 pub struct Ls {
-    /// Words and filters as in the app's search box: `web prod`, `state:lost`, `tag:env=prod`, `!word`
+    /// Words and filters as in the app's search box: `web prod`, `state:lost`, `tag:env=prod`, `!word`; more below
     pub query: Vec<String>,
-    /// A JSON document instead of a table; its form is stable
+    /// List the saved queries of the config file, which are used as @NAME
+    #[arg(long, conflicts_with_all = ["query", "json"])]
+    pub queries: bool,
+    /// A JSON document instead of a table, with --watch a JSON object a line; its form is stable
     #[arg(long)]
     pub json: bool,
+    /// Keep reading, at the config file's `refresh`, and print what changes; ctrl-c ends it
+    #[arg(long, conflicts_with = "queries")]
+    pub watch: bool,
+    /// The list as the app has last read it, without asking AWS for anything
+    #[arg(long, conflicts_with_all = ["queries", "watch"])]
+    pub cached: bool,
+}
+
+/// `ssmtui history`
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "The app and the commands that open something write it; `history = false` in the config file turns that off."
+)]
+pub struct History {
+    /// The newest N alone
+    #[arg(short = 'n', long, value_name = "N")]
+    pub count: Option<usize>,
+    /// A JSON document instead of lines; its form is stable
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn ls_help() -> String {
+    format!(
+        "Queries:\n{}\n\nWhether a node is ready is asked of AWS node by node, for 200 at most; beyond that they are \"online\".",
+        crate::fleet::query::help()
+    )
 }
 
 /// `ssmtui connect`
@@ -236,6 +296,48 @@ pub struct SshConfig {
     pub names: bool,
 }
 
+/// `ssmtui why`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    ssmtui why bare-1\n\
+    ssmtui why bare-1 --report                     a text for whoever can mend it\n\
+    ssmtui why --policy                            the rights that this program can use, as policies\n\
+    ssmtui why --message 'User: … is not authorized to perform: …'     what a pasted message means; - reads it from standard input\n\n\
+    Only calls that read are made, those that can still change the verdict and no others.\n\
+    Exit codes: 0 nothing that is known keeps a session from starting, 4 something does, 1 failed.")]
+pub struct Why {
+    /// Instance id, name, private IP, DNS name, or tag:KEY=VALUE
+    #[arg(required_unless_present_any = ["policy", "message"])]
+    pub target: Option<String>,
+    /// A JSON document instead of text; its form is stable
+    #[arg(long, conflicts_with_all = ["report", "policy", "message"])]
+    pub json: bool,
+    /// The text of a ticket: the verdict, all that was checked, and the smallest statement that would allow a session
+    #[arg(long, conflicts_with_all = ["policy", "message"])]
+    pub report: bool,
+    /// Print the policies that give the rights which this program can use, for this account and region
+    #[arg(long, conflicts_with_all = ["target", "message", "document"])]
+    pub policy: bool,
+    /// The session document by which a session shall be started; without it a plain shell
+    #[arg(long, value_name = "NAME", conflicts_with = "message")]
+    pub document: Option<String>,
+    /// Explain a message of AWS's consoles or calls; - reads it from standard input
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub message: Option<String>,
+}
+
+/// `ssmtui doctor`
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+    Lines stand in the order in which to mend them. \"less\" marks what costs something and stops no session. Rights are found out by dry\n\
+    runs, by questions about what does not exist, and by IAM's policy simulator; nothing is changed and nothing is started.\n\
+    Exit codes: 0 sessions can be opened from here, as far as can be told; 4 something that they need failed; 1 doctor itself failed.")]
+pub struct Doctor {
+    /// A JSON document instead of text; its form is stable
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `ssmtui sim`
 #[cfg(feature = "sim")]
 #[derive(Debug, Clone, clap::Args)]
@@ -243,6 +345,12 @@ pub struct SshConfig {
     after_help = "Without CMD it prints one line of exports once it answers, and runs until it is interrupted:\n  \
     ssmtui sim > exports & sleep 1; . ./exports; aws ssm describe-instance-information\n\
     It hands out shells of the user who runs it, and so listens on loopback addresses only.\n\n\
+    There are three accounts, each in eu-west-1 and us-east-1. CMD finds AWS files with a profile for every way in (--aws-config\n\
+    keeps them): prod, staging, data (keys of a user); behind each of these names -admin, -reader, -limited, -contractor, -mfa-user\n\
+    (other users), -ops (a role), -mfa (a role that asks for a code; the secret of the device is in SSMTUI_SIM_MFA_PROD and so on),\n\
+    -audit (a role that asks for an external id), -sso, -sso-reader (IAM Identity Center, whose page is on the same address):\n  \
+    ssmtui sim -- aws --profile data-ops --region us-east-1 ec2 describe-instances\n\
+    --fault deny=ec2:Describe*@staging, throttle=ssm:*:5/s+20@data/us-east-1 and the like happen in these places alone.\n\n\
     With --agents it also speaks TLS on the same port, and an agent that registers there as a hybrid node (mi-…) becomes a node. It\n\
     writes ca.pem (for SSL_CERT_FILE) and amazon-ssm-agent.json (for /etc/amazon/ssm), and says how to start the official agent:\n  \
     SSL_CERT_FILE=ca.pem amazon-ssm-agent -register -y -id ID -code CODE -region eu-west-1\n  \
@@ -258,6 +366,9 @@ pub struct Sim {
     /// So many synthetic nodes beside the sample fleet, at most 100000
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub nodes: usize,
+    /// Where the synthetic nodes stand: in the primary account and region, or spread over all
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t)]
+    pub places: crate::sim::Spread,
     /// What the synthetic nodes and the faults are drawn from
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -265,12 +376,25 @@ pub struct Sim {
     #[arg(long)]
     pub unpaced: bool,
     /// What shall go wrong; may be given more than once: cut, drop, dup, reorder, delay, deny=ACTION, throttle, slow=ACTION,
-    /// expired
+    /// expired; with @ACCOUNT[/REGION] behind it there alone
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<crate::sim::Fault>,
     /// What the caller may do, after AWS's sample policies: all, all but one of the two SSM lists, or no list at all
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     pub rights: crate::sim::Rights,
+    /// Temporary keys last so long, whatever was asked for: 90s, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub credentials: Option<std::time::Duration>,
+    /// So long lasts the sign-in of IAM Identity Center
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "1h")]
+    pub sso_token: std::time::Duration,
+    /// Six digits that every MFA device takes at any time, beside its own codes
+    #[arg(long, value_name = "CODE", value_parser = six_digits)]
+    pub mfa_code: Option<String>,
+    /// Write `config` and `credentials` with the profiles of all accounts into this folder; a CMD finds them in any case, in a
+    /// temporary one
+    #[arg(long, value_name = "DIR")]
+    pub aws_config: Option<std::path::PathBuf>,
     /// Take signed data channels at their newest URL only; without this, what clients before 1.2.835 do is taken, too
     #[arg(long)]
     pub strict: bool,
@@ -286,6 +410,17 @@ pub struct Sim {
     /// Run this with the region in its environment, and end with its exit code
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+#[cfg(feature = "sim")]
+fn time(text: &str) -> Result<std::time::Duration, &'static str> {
+    crate::sim::fault::duration(text).ok_or("a time is written as 90s, 15m or 2h")
+}
+
+#[cfg(feature = "sim")]
+fn six_digits(text: &str) -> Result<String, &'static str> {
+    let right = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    right.then(|| text.to_owned()).ok_or("a code has six digits")
 }
 
 #[cfg(test)]
@@ -312,14 +447,17 @@ mod tests {
             ["ssmtui", "ls", "web", "--region", "eu-west-1"],
         ] {
             let args = Args::try_parse_from(line).unwrap();
-            assert_eq!(args.region.as_deref(), Some("eu-west-1"));
+            assert_eq!(args.region, ["eu-west-1"]);
             assert!(matches!(args.command, Some(Command::Ls(Ls { query, .. })) if query == ["web"]));
         }
     }
 
     #[test]
-    fn the_demo_has_no_profile() {
-        assert!(Args::try_parse_from(["ssmtui", "--demo", "--profile", "x"]).is_err());
+    fn several_profiles_and_regions_are_one_flag_each_and_a_group_stands_alone() {
+        let args = Args::try_parse_from(["ssmtui", "--profile", "a,b", "--region", "r1", "--region", "r2"]);
+        let args = args.unwrap();
+        assert_eq!((args.profile.len(), args.region), (2, vec!["r1".to_owned(), "r2".to_owned()]));
+        assert!(Args::try_parse_from(["ssmtui", "--group", "g", "--profile", "a"]).is_err());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::{
     Failure,
     args::Forward as Arguments,
     connect::FAREWELL,
+    history::Memory,
     print,
     signal::Signals,
     target::{self, Found},
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     aws::{self, Client, Connector, SessionOpener, StartRequest},
     config::{Config, Near, Route},
-    fleet::Feature,
+    fleet::{Feature, history},
     session::{
         BoxFuture, End, Service, ServiceError, Ticket,
         kinds::{
@@ -66,6 +67,7 @@ pub(super) async fn run(
     // Signals first: from here on nothing may end this process without ending the sessions.
     let mut signals = Signals::new()?;
     let mut run = Run::new(&client, &found, &wanted, arguments);
+    run.memory = Memory::of(config, &client, &found, history::Kind::Forward);
     let outcome = run.until_over(&mut signals).await;
     run.board.clear();
     match outcome {
@@ -181,6 +183,8 @@ struct Run {
     sessions: usize,
     /// Addresses that standard output has.
     said: usize,
+    /// Kept once one of them listens.
+    memory: Option<Memory>,
     board: Board,
 }
 
@@ -226,6 +230,7 @@ impl Run {
         Self {
             sessions: all.len() * wanted.lanes,
             said: 0,
+            memory: None,
             all,
             events,
             label: found.label(),
@@ -267,6 +272,7 @@ impl Run {
             ForwardEvent::Listening { address } => {
                 one.listens = true;
                 one.address = Some(address);
+                self.memory.take().into_iter().for_each(Memory::keep);
                 return self.say_addresses().err().map(Outcome::Output);
             }
             ForwardEvent::Lane { mode, agent_version, .. } => {

@@ -6,26 +6,36 @@
 mod agents;
 mod args;
 mod connect;
+mod doctor;
 mod exec;
+#[cfg(feature = "sim")]
+mod folder;
 mod forward;
+mod history;
 mod inventory;
+mod login;
 mod ls;
 mod plugin;
+#[cfg(feature = "sim")]
+mod profiles;
 mod run;
 mod signal;
 #[cfg(feature = "sim")]
 mod sim;
 mod ssh;
 mod target;
+mod watch;
+mod why;
 
 use std::{fmt, io, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 
+use args::Ls;
 pub use args::{Args, Command};
 
 use crate::{
-    aws::{self, Connector, Scope},
+    aws::{self, Connector, Ground, Scope},
     config::{self, Config},
     log, tui,
 };
@@ -41,6 +51,8 @@ enum Failure {
     Told { what: String, why: String, next: String },
     /// The reader of our output has gone: nothing to say to it.
     PipeClosed,
+    /// The signal of this number asks us to end.
+    Signal(u8),
 }
 
 impl Failure {
@@ -83,7 +95,7 @@ impl fmt::Display for Failure {
                 }
                 Ok(())
             }
-            Self::PipeClosed => Ok(()),
+            Self::PipeClosed | Self::Signal(_) => Ok(()),
         }
     }
 }
@@ -98,6 +110,7 @@ pub fn run() -> ExitCode {
     match dispatch(args) {
         Ok(code) => code,
         Err(Failure::PipeClosed) => ExitCode::FAILURE,
+        Err(Failure::Signal(number)) => ExitCode::from(128 + number),
         Err(failure) => {
             eprintln!("ssmtui: {failure}");
             ExitCode::FAILURE
@@ -112,7 +125,11 @@ fn dispatch(args: Args) -> Result<ExitCode, Failure> {
         print(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load()?;
+    let config = match Config::load() {
+        // What is wrong with the file is one of its lines.
+        Err(_) if matches!(args.command, Some(Command::Doctor(_))) => Config::default(),
+        loaded => loaded?,
+    };
     if let Some(path) = &args.log {
         log::start(path, args.log_level).map_err(|error| {
             Failure::told(format!("cannot write the log file {}", path.display()), error.to_string(), "")
@@ -148,45 +165,112 @@ async fn command(args: Args, config: Config) -> Result<ExitCode, Failure> {
     if let Some(Command::Sim(sim)) = args.command {
         return sim::run(sim).await;
     }
-    let scope = Scope { profile: args.profile, region: args.region };
-    let Where { connector, region } = place(scope, args.demo).await?;
+    if let Some(Command::History(wanted)) = &args.command {
+        return history::run(&config, wanted);
+    }
+    let scopes = scopes(&args, &config)?;
+    let (ground, region) = ground(args.demo).await?;
+    let scopes = scopes.into_iter().map(|scope| ground.named(scope)).collect();
     let result = match args.command {
-        Some(Command::Ls(ls)) => ls::run(&connector, &ls).await,
-        Some(Command::Connect(connect)) => connect::run(&connector, &connect).await,
-        Some(Command::Forward(forward)) => forward::run(&connector, &config, &forward).await,
-        Some(Command::Exec(exec)) => exec::run(&connector, &config, &exec).await,
-        Some(Command::Run(run)) => run::run(&connector, &run).await,
-        Some(Command::Ssh(ssh)) => ssh::run(&connector, &config, &ssh).await,
-        Some(Command::SshProxy(proxy)) => ssh::proxy(&connector, &proxy).await,
-        Some(Command::SshConfig(settings)) => ssh::config(&connector, &settings).await,
-        _ => app(connector, args.demo, config).await,
+        Some(command) => of_command(command, &ground, scopes, &config).await,
+        None => app(ground, scopes, config).await,
     };
     region.end().await;
     result
 }
 
-async fn app(connector: Connector, demo: bool, config: Config) -> Result<ExitCode, Failure> {
-    match tui::run(tui::Options { connector, demo, config }).await {
+async fn of_command(
+    command: Command,
+    ground: &Ground,
+    scopes: Vec<Scope>,
+    config: &Config,
+) -> Result<ExitCode, Failure> {
+    let connectors: Vec<Connector> = scopes.into_iter().map(|scope| ground.connector(scope)).collect();
+    let mut asked = None;
+    // `login` asks by itself, and `doctor` tells of what is missing.
+    if !matches!(command, Command::Login | Command::Doctor(_) | Command::Ls(Ls { cached: true, .. })) {
+        for connector in &connectors {
+            match login::ensure(connector, &mut asked).await {
+                // One that cannot be signed in holds up no other; the list says what is missing for want of it.
+                Err(failure) if connectors.len() > 1 && !matches!(failure, Failure::Signal(_)) => {
+                    eprintln!("ssmtui: {failure}");
+                }
+                done => done?,
+            }
+        }
+    }
+    let work = work(command, connectors, config);
+    match asked {
+        // Whoever has listened for signals once must go on, or nothing ends the program until the command itself listens.
+        Some(mut signals) => tokio::select! {
+            result = work => result,
+            number = signals.end_unless_shared() => Err(Failure::Signal(number)),
+        },
+        None => work.await,
+    }
+}
+
+async fn work(command: Command, connectors: Vec<Connector>, config: &Config) -> Result<ExitCode, Failure> {
+    if let Command::Ls(ls) = command {
+        return ls::run(&connectors, config, &ls).await;
+    }
+    let connector = target::choose(connectors, command.target(config)).await?;
+    match command {
+        Command::Login => login::run(&connector).await,
+        Command::Why(why) => why::run(&connector, &why).await,
+        Command::Doctor(doctor) => doctor::run(&connector, &doctor).await,
+        Command::Connect(connect) => connect::run(&connector, config, &connect).await,
+        Command::Forward(forward) => forward::run(&connector, config, &forward).await,
+        Command::Exec(exec) => exec::run(&connector, config, &exec).await,
+        Command::Run(run) => run::run(&connector, config, &run).await,
+        Command::Ssh(ssh) => ssh::run(&connector, config, &ssh).await,
+        Command::SshProxy(proxy) => ssh::proxy(&connector, config, &proxy).await,
+        Command::SshConfig(settings) => ssh::config(&connector, &settings).await,
+        // Those that need no account were done before.
+        Command::Ls(_) | Command::History(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        #[cfg(feature = "sim")]
+        Command::Sim(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Every profile in every region that the command line names, or the group of the config file.
+fn scopes(args: &Args, config: &Config) -> Result<Vec<Scope>, Failure> {
+    let pairs = match &args.group {
+        None => config::pairs(&args.profile, &args.region),
+        Some(name) => match config.groups.get(name) {
+            Some(group) => group.pairs(),
+            None => {
+                let names: Vec<&str> = config.groups.keys().map(String::as_str).collect();
+                let why = match names.as_slice() {
+                    [] => "the config file has none".to_owned(),
+                    names => format!("the config file has {}", names.join(", ")),
+                };
+                let next = format!("add it: [groups.{name}] with profiles = [...] and regions = [...]");
+                return Err(Failure::told(format!("there is no group `{name}`"), why, next));
+            }
+        },
+    };
+    Ok(pairs.into_iter().map(|(profile, region)| Scope { profile, region }).collect())
+}
+
+async fn app(ground: Ground, scopes: Vec<Scope>, config: Config) -> Result<ExitCode, Failure> {
+    match tui::run(tui::Options { ground, scopes, config }).await {
         Ok(None) => Ok(ExitCode::SUCCESS),
         Ok(Some(signal)) => Ok(ExitCode::from(128 + signal)),
         Err(error) => Err(Failure::told(error.to_string(), "", "")),
     }
 }
 
-/// How to get at AWS, and the region in this process, if there is one.
-struct Where {
-    connector: Connector,
-    region: InProcess,
-}
-
-async fn place(scope: Scope, demo: bool) -> Result<Where, Failure> {
+/// Whose AWS is asked, and the region in this process, if there is one.
+async fn ground(demo: bool) -> Result<(Ground, InProcess), Failure> {
     if !demo {
-        return Ok(Where { connector: Connector::Environment(scope), region: InProcess::none() });
+        return Ok((Ground::Environment, InProcess::none()));
     }
     #[cfg(feature = "sim")]
     {
-        let (simulated, region) = sim::start(crate::sim::Options::default()).await?;
-        Ok(Where { connector: Connector::Simulated(simulated), region: InProcess { region: Some(region) } })
+        let (_, region) = sim::start(crate::sim::Options::default()).await?;
+        let all = sim::places(&region);
+        Ok((Ground::Simulated(all), InProcess { region: Some(region) }))
     }
     #[cfg(not(feature = "sim"))]
     Err(Failure::told("this build has no simulated region", "it was built without the feature `sim`", ""))

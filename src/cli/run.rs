@@ -9,15 +9,22 @@ use tokio::sync::mpsc;
 use super::{
     Failure,
     args::Run,
-    clean, connect, exec, print,
+    clean, connect, exec,
+    history::Memory,
+    print,
     target::{self, Found},
 };
 use crate::{
     aws::{self, Client, Connector, StartRequest},
-    fleet::{Document, DocumentSummary, Feature, Parameter, document::Kind},
+    config::Config,
+    fleet::{Document, DocumentSummary, Feature, Parameter, document::Kind, history},
 };
 
-pub(super) async fn run(connector: &Connector, arguments: &Run) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    connector: &Connector,
+    config: &Config,
+    arguments: &Run,
+) -> Result<ExitCode, Failure> {
     let client = connector.connect().await?;
     if arguments.list {
         return list(&client, arguments).await;
@@ -36,6 +43,7 @@ pub(super) async fn run(connector: &Connector, arguments: &Run) -> Result<ExitCo
     )
     .await;
     let mut found = found?;
+    let memory = Memory::of(config, &client, &found, history::Kind::Command);
     let document = match document {
         Ok(document) => Some(document),
         // Who may start it need not be allowed to read it: AWS and the agent check what we cannot.
@@ -52,7 +60,7 @@ pub(super) async fn run(connector: &Connector, arguments: &Run) -> Result<ExitCo
     request.reason.clone_from(&arguments.reason);
     let Some(document) = document else {
         request.parameters = values.into_iter().map(|(name, value)| (name, vec![value])).collect();
-        return connect::on_terminal(&client, found, &request).await;
+        return connect::on_terminal(&client, found, &request, memory).await;
     };
     check(&document, &values, &found)?;
     let parameter = |name: &str| document.parameter(name).cloned().unwrap_or_else(|| Parameter::text(name));
@@ -70,9 +78,9 @@ pub(super) async fn run(connector: &Connector, arguments: &Run) -> Result<ExitCo
             } else {
                 exec::Form::Codeless
             };
-            exec::stream(&client, &mut found, &request, form).await
+            exec::stream(&client, &mut found, &request, form, memory).await
         }
-        _ => connect::on_terminal(&client, found, &request).await,
+        _ => connect::on_terminal(&client, found, &request, memory).await,
     }
 }
 

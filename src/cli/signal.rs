@@ -1,6 +1,9 @@
 //! Signals that steer a command while it holds sessions: none of them may end the process before the sessions are ended.
 
-use std::io;
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,6 +16,9 @@ pub(super) const INTERRUPT: u8 = 2;
 /// SIGQUIT.
 pub(super) const QUIT: u8 = 3;
 
+/// How many listen at this moment.
+static LISTENERS: AtomicUsize = AtomicUsize::new(0);
+
 /// Everything that can happen from outside while a session runs.
 pub(super) struct Signals {
     resized: Signal,
@@ -21,6 +27,12 @@ pub(super) struct Signals {
     quit: Signal,
     terminate: Signal,
     hangup: Signal,
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        LISTENERS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What a signal asks for.
@@ -38,14 +50,16 @@ impl Signals {
     }
 
     fn listen() -> io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             resized: signal(SignalKind::window_change())?,
             continued: signal(SignalKind::from_raw(CONTINUED))?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
-        })
+        };
+        LISTENERS.fetch_add(1, Ordering::Relaxed);
+        Ok(signals)
     }
 
     pub(super) async fn next(&mut self) -> Asked {
@@ -56,6 +70,16 @@ impl Signals {
             _ = self.quit.recv() => Asked::End(QUIT),
             _ = self.terminate.recv() => Asked::End(15),
             _ = self.hangup.recv() => Asked::End(1),
+        }
+    }
+
+    /// The number of the next signal that asks to end and that nobody else in this process listens for.
+    pub(super) async fn end_unless_shared(&mut self) -> u8 {
+        loop {
+            let number = self.end().await;
+            if LISTENERS.load(Ordering::Relaxed) == 1 {
+                return number;
+            }
         }
     }
 

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tokio::process::Command;
 
-use super::{Failure, agents::Folder, args::Sim, exit_code, print, quoted};
+use super::{Failure, agents, args::Sim, exit_code, print, profiles, quoted};
 use crate::{
     aws::Simulated,
     sim::{Options, Region},
 };
 
 /// Variables that would lead the command past the region.
-const MISLEADING: [&str; 9] = [
+const MISLEADING: [&str; 12] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_DEFAULT_REGION",
@@ -20,6 +20,9 @@ const MISLEADING: [&str; 9] = [
     "AWS_ENDPOINT_URL_SSM",
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_STS",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 ];
 
@@ -41,16 +44,34 @@ pub(super) async fn start(options: Options) -> Result<(Simulated, Region), Failu
     Ok((simulated, region))
 }
 
+/// Every account and region that is simulated, by the name of its profile; the primary one first.
+pub(super) fn places(region: &Region) -> Vec<(String, Simulated)> {
+    let place = |place: crate::sim::PlaceAccess| {
+        let simulated = Simulated {
+            endpoint: region.endpoint().to_owned(),
+            region: place.region,
+            access_key_id: place.access_key_id,
+            secret_access_key: place.secret_access_key,
+        };
+        (place.profile_name, simulated)
+    };
+    region.places().into_iter().map(place).collect()
+}
+
 pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
     let options = Options {
         listen: sim.listen,
         nodes: sim.nodes,
+        spread: sim.places,
         seed: sim.seed,
         unpaced: sim.unpaced,
         faults: sim.fault,
         rights: sim.rights,
         agents: sim.agents,
         run_as: sim.run_as,
+        credentials: sim.credentials,
+        mfa_code: sim.mfa_code,
+        sso_token: sim.sso_token,
         ..Options::default()
     };
     let options = if sim.strict { options.strict() } else { options };
@@ -58,14 +79,27 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
     let (_, region) = start(options).await?;
     let agents = match region.agents() {
         Some(access) => {
-            let folder = Folder::write(&access, sim.agents_dir)?;
+            let folder = agents::Files::write(&access, sim.agents_dir)?;
             Some((folder.environment(&access), folder.instructions(&access), folder))
         }
         None => None,
     };
-    let mut environment = region.environment().to_vec();
+    // A command gets them in any case, for its other profiles.
+    let files = match (&sim.aws_config, sim.command.is_empty()) {
+        (None, true) => None,
+        _ => Some(profiles::Files::write(&region, sim.aws_config)?),
+    };
+    let mut environment: Vec<(String, String)> =
+        region.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    if let Some(files) = &files {
+        environment.extend(files.environment().map(|(name, value)| (name.to_owned(), value)));
+        let devices = region.devices().into_iter();
+        environment.extend(devices.map(|device| {
+            (format!("SSMTUI_SIM_MFA_{}", device.profile.to_ascii_uppercase()), device.secret)
+        }));
+    }
     if let Some((of_agents, ..)) = &agents {
-        environment.extend(of_agents.iter().cloned());
+        environment.extend(of_agents.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     }
     let result = match sim.command.split_first() {
         None => {
@@ -89,7 +123,7 @@ pub(super) async fn run(sim: Sim) -> Result<ExitCode, Failure> {
 }
 
 /// Prints the exports as one line: whoever reads it knows that the region answers.
-async fn alone(environment: &[(&str, String)], signals: &mut Signals) -> Result<ExitCode, Failure> {
+async fn alone(environment: &[(String, String)], signals: &mut Signals) -> Result<ExitCode, Failure> {
     let exports: Vec<String> =
         environment.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     print(format!("export {}\n", exports.join(" ")).as_bytes())?;

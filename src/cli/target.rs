@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::{Failure, inventory};
 use crate::{
-    aws::{Client, Error, Kind},
+    aws::{Client, Connector, Error, Kind},
     fleet::{
-        self, AgentVersion, Feature, Fleet, Instance, InstanceId, Platform, Target, Update, feature, login,
-        reach, search,
+        self, AgentVersion, Completeness, Context, Feature, Fleet, Instance, InstanceId, Platform, Query,
+        Target, Update, Usage, feature, login, reach, search,
     },
 };
 
@@ -35,6 +35,11 @@ impl Found {
             Some(name) => format!("{} ({})", super::clean(name), self.target),
             None => self.target.clone(),
         }
+    }
+
+    /// The row's id, which a hybrid registration may be another than the target.
+    pub(super) fn id(&self) -> &str {
+        self.row.as_ref().map_or(&self.target, |row| row.id.as_str())
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -63,10 +68,8 @@ impl Found {
         match client.agent(&id).await {
             Ok(Some(record)) => {
                 let mut fleet = Fleet::new();
-                let now = Timestamp::now();
-                fleet.apply(Update::Started { generation: 1 }, now);
-                fleet.apply(Update::Agents { generation: 1, records: vec![record] }, now);
-                self.row = fleet.get(&id).cloned().or_else(|| fleet.instances().first().cloned());
+                fleet.apply(Update::Agents { generation: 1, records: vec![record] }, Timestamp::now());
+                self.row = fleet.get(&id).cloned();
             }
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "nothing is known of the target"),
@@ -94,6 +97,44 @@ pub(super) fn is_id(text: &str) -> bool {
     hex.is_some_and(|hex| matches!(hex.len(), 8 | 17) && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+/// The account and region of TARGET, where several are asked.
+pub(super) async fn choose(
+    mut connectors: Vec<Connector>,
+    target: Option<&str>,
+) -> Result<Connector, Failure> {
+    let Some(target) = target.filter(|_| connectors.len() != 1) else {
+        if connectors.len() > 1 {
+            let why = "this command is about one account and region";
+            return Err(Failure::told(
+                "several accounts or regions are named",
+                why,
+                "name one profile and one region",
+            ));
+        }
+        return Ok(connectors.remove(0));
+    };
+    let estate = inventory::read_all(&connectors).await?;
+    match fleet::resolve_target(&estate.rows(), target) {
+        Target::One(row) => {
+            let at = estate.place_of(&row.id);
+            Ok(connectors.swap_remove(at))
+        }
+        Target::Several(rows) => Err(several(target, &rows)),
+        Target::None => {
+            let mut why = format!(
+                "none of {} instances in {} has that id, name, private IP or DNS name",
+                fleet::phrase::count(estate.rows().len()),
+                estate.words()
+            );
+            for gap in estate.gaps() {
+                why.push_str(&format!("; {gap}"));
+            }
+            let next = format!("`ssmtui ls {target}` looks for what is like it");
+            Err(Failure::told(format!("there is no instance `{target}`"), why, next))
+        }
+    }
+}
+
 pub(super) async fn find(client: &Client, target: &str) -> Result<Found, Failure> {
     if is_id(target) {
         return Ok(Found { target: target.to_owned(), row: None, fleet: None });
@@ -104,6 +145,33 @@ pub(super) async fn find(client: &Client, target: &str) -> Result<Found, Failure
             Ok(Found { target: row.target().to_string(), row: Some(row), fleet: Some(fleet) })
         }
         Target::Several(rows) => Err(several(target, &rows)),
+        Target::None => Err(none(client, target, &fleet).await),
+    }
+}
+
+/// The row of TARGET beside how far the lists were read, and what the other nodes have in common; an id is asked for alone, and
+/// one that no list has is a row of which nothing is known.
+pub(super) async fn row(
+    client: &Client,
+    target: &str,
+) -> Result<(Arc<Instance>, Completeness, Usage), Failure> {
+    let fleet = match is_id(target) && !target.starts_with("ecs:") {
+        true => inventory::read_one(client, &target.into()).await,
+        false => inventory::read(client).await,
+    };
+    let lists = fleet.completeness();
+    match fleet::resolve_target(fleet.instances(), target) {
+        Target::One(row) => Ok((row, lists, fleet.usage().clone())),
+        Target::Several(rows) => Err(several(target, &rows)),
+        Target::None if is_id(target) => {
+            // Nothing was read: the caller's own trouble is the answer.
+            if lists.rows == 0
+                && let Some(error) = client.trouble(&format!("look at {target}")).await
+            {
+                return Err(error.into());
+            }
+            Ok((Arc::new(Instance::new(target)), lists, Usage::default()))
+        }
         Target::None => Err(none(client, target, &fleet).await),
     }
 }
@@ -150,7 +218,7 @@ async fn none(client: &Client, target: &str, fleet: &Fleet) -> Failure {
         "none of {} instances in {place} has that id, name, private IP or DNS name",
         fleet::phrase::count(lists.rows)
     );
-    for gap in inventory::gaps(&lists) {
+    for gap in lists.gaps(None) {
         why.push_str(&format!("; {gap}"));
     }
     let similar = similar(fleet, target);
@@ -165,9 +233,7 @@ async fn none(client: &Client, target: &str, fleet: &Fleet) -> Failure {
 /// What the search box would show for it, the best first.
 fn similar(fleet: &Fleet, target: &str) -> Vec<Arc<Instance>> {
     let rows: Arc<[Arc<Instance>]> = fleet.instances().into();
-    let request =
-        search::Request { generation: 0, rows, query: target.to_owned(), order: None, now: Timestamp::now() };
-    let found = search::search(&request);
+    let found = search::search(&search::Request::new(rows, Query::words_of(target), Timestamp::now()));
     found.hits.iter().take(SUGGESTED).map(|hit| Arc::clone(&found.rows[*hit as usize])).collect()
 }
 
@@ -190,7 +256,8 @@ pub(super) async fn explain(client: &Client, found: &mut Found, mut error: Error
         inventory::not_connected(&mut fleet, id);
     }
     let row = id.and_then(|id| fleet.get(&id).cloned());
-    let context = inventory::context(client, fleet.completeness());
+    let context =
+        Context { usage: fleet.usage().clone(), ..inventory::context(client, fleet.completeness()) };
     let now = Timestamp::now();
     let reference = format!("AWS says {}", error.reference());
     let Some(row) = row else {

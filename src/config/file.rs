@@ -7,14 +7,23 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Binding, Chord, Config, Key, Position, Problem, Route, SavedForward, nearest};
+use super::{
+    Allowed, Binding, Chord, Config, Group, Key, Position, Problem, Route, SavedForward, SavedQuery, nearest,
+};
 
-const KEYS: [&str; 6] = ["refresh", "leader", "keys", "forwards", "ssh", "exec"];
+const KEYS: [&str; 10] =
+    ["refresh", "leader", "history", "keys", "queries", "forwards", "groups", "ssh", "terminal", "exec"];
 const FORWARD_KEYS: [&str; 3] = ["target", "ports", "lanes"];
+const GROUP_KEYS: [&str; 2] = ["profiles", "regions"];
 const SSH_KEYS: [&str; 2] = ["user", "push-key"];
+const TERMINAL_KEYS: [&str; 3] = ["lines", "memory", "clipboard"];
 const EXEC_KEYS: [&str; 1] = ["document"];
 /// Sessions that one forward may hold.
 const MOST_LANES: usize = 16;
+/// Lines of a session that may be kept.
+const MOST_LINES: usize = 10_000_000;
+/// What they may take, in bytes.
+const MEMORY: std::ops::RangeInclusive<usize> = 64 << 10..=4 << 30;
 /// Below this a big account would be asked faster than it can answer.
 const FASTEST_REFRESH: u64 = 5;
 
@@ -43,10 +52,21 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
         match name.get_ref().as_ref() {
             "refresh" => config.refresh = refresh(&source, value)?,
             "leader" => config.leader = leader(&source, value)?,
+            "history" => config.history = flag(&source, "history", value)?,
             "keys" => keys(&source, value, &mut config)?,
+            "queries" => {
+                for (name, value) in table(&source, "queries", value)? {
+                    config.queries.insert(name.get_ref().to_string(), query(&source, name, value)?);
+                }
+            }
             "forwards" => {
                 for (name, value) in table(&source, "forwards", value)? {
                     config.forwards.insert(name.get_ref().to_string(), forward(&source, name, value)?);
+                }
+            }
+            "groups" => {
+                for (name, value) in table(&source, "groups", value)? {
+                    config.groups.insert(name.get_ref().to_string(), group(&source, name, value)?);
                 }
             }
             "ssh" => {
@@ -55,6 +75,17 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
                         "user" => config.ssh.user = Some(text_of(&source, "user", value)?),
                         "push-key" => config.ssh.push_key = flag(&source, "push-key", value)?,
                         unknown => return Err(source.problem(name, unknown_key(unknown, &SSH_KEYS))),
+                    }
+                }
+            }
+            "terminal" => {
+                for (name, value) in table(&source, "terminal", value)? {
+                    let terminal = &mut config.terminal;
+                    match name.get_ref().as_ref() {
+                        "lines" => terminal.kept.lines = lines(&source, value)?,
+                        "memory" => terminal.kept.bytes = memory(&source, value)?,
+                        "clipboard" => terminal.clipboard = allowed(&source, value)?,
+                        unknown => return Err(source.problem(name, unknown_key(unknown, &TERMINAL_KEYS))),
                     }
                 }
             }
@@ -108,11 +139,77 @@ fn flag(source: &Source, name: &str, value: &Spanned<DeValue>) -> Result<bool, P
     }
 }
 
+/// One text, or a list of them.
+fn texts(source: &Source, name: &str, value: &Spanned<DeValue>) -> Result<Vec<String>, Problem> {
+    match value.get_ref() {
+        DeValue::Array(list) => list.iter().map(|one| text_of(source, name, one)).collect(),
+        _ => Ok(vec![text_of(source, name, value)?]),
+    }
+}
+
+fn group(source: &Source, name: &Spanned<Cow<str>>, value: &Spanned<DeValue>) -> Result<Group, Problem> {
+    let mut group = Group::default();
+    for (key, value) in table(source, &format!("groups.{}", name.get_ref()), value)? {
+        match key.get_ref().as_ref() {
+            "profiles" => group.profiles = texts(source, "profiles", value)?,
+            "regions" => group.regions = texts(source, "regions", value)?,
+            unknown => return Err(source.problem(key, unknown_key(unknown, &GROUP_KEYS))),
+        }
+    }
+    if group.profiles.is_empty() && group.regions.is_empty() {
+        return Err(source.problem(name, "a group names `profiles`, `regions` or both"));
+    }
+    Ok(group)
+}
+
 fn number(value: &Spanned<DeValue>) -> Option<usize> {
     match value.get_ref() {
         DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
     }
+}
+
+fn lines(source: &Source, value: &Spanned<DeValue>) -> Result<usize, Problem> {
+    let wrong = || source.problem(value, format!("`lines` is a number from 1 to {MOST_LINES}"));
+    number(value).filter(|lines| (1..=MOST_LINES).contains(lines)).ok_or_else(wrong)
+}
+
+fn memory(source: &Source, value: &Spanned<DeValue>) -> Result<usize, Problem> {
+    let bytes = match value.get_ref() {
+        DeValue::String(text) => {
+            let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let (number, unit) = text.split_at(unit);
+            let shift = match unit.trim().trim_end_matches('B').trim_end_matches('i') {
+                "" => Some(0),
+                "K" | "k" => Some(10),
+                "M" => Some(20),
+                "G" => Some(30),
+                _ => None,
+            };
+            shift.and_then(|shift| number.parse::<usize>().ok()?.checked_mul(1 << shift))
+        }
+        _ => number(value),
+    };
+    let right = "`memory` is written \"4M\", \"512K\", or as a number of bytes from 64K to 4G";
+    bytes.filter(|bytes| MEMORY.contains(bytes)).ok_or_else(|| source.problem(value, right))
+}
+
+fn allowed(source: &Source, value: &Spanned<DeValue>) -> Result<Allowed, Problem> {
+    match value.get_ref() {
+        DeValue::String(text) if text == "never" => Ok(Allowed::Never),
+        DeValue::String(text) if text == "ask" => Ok(Allowed::Ask),
+        DeValue::String(text) if text == "always" => Ok(Allowed::Always),
+        _ => Err(source.problem(value, "`clipboard` is \"never\", \"ask\" or \"always\"")),
+    }
+}
+
+fn query(source: &Source, name: &Spanned<Cow<str>>, value: &Spanned<DeValue>) -> Result<SavedQuery, Problem> {
+    let word = name.get_ref();
+    if word.is_empty() || !word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
+        let what = format!("`{word}` cannot be used as `@{word}`; names have letters, digits, `-` and `_`");
+        return Err(source.problem(name, what));
+    }
+    Ok(SavedQuery { text: text_of(source, word, value)?, position: source.position(value.span().start) })
 }
 
 fn forward(

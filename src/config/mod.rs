@@ -3,15 +3,25 @@
 //! ```toml
 //! refresh = "30s"              # how often the fleet is read again; "off" reads it on demand only
 //! leader  = "ctrl-]"           # the key that is ours inside a session
+//! history = false              # remember nothing of what was opened
 //! [keys]                       # action = key, or a list of keys; which actions there are is the keymap's matter
 //! refresh = ["r", "ctrl-r"]
+//! [queries]                    # `@broken` in the search box and for `ssmtui ls`; the language is the fleet's matter
+//! broken = "!state:ready age:>15m"
 //! [forwards.db]                # `ssmtui forward db`
 //! target = "web-1"
 //! ports  = ["5432:db.internal:5432"]
 //! lanes  = 2
+//! [groups.prod]                # `ssmtui --group prod`: every profile in every region
+//! profiles = ["shop-prod", "data-prod"]
+//! regions  = ["eu-west-1", "us-east-1"]
 //! [ssh]
 //! user     = "alice"           # whom `ssmtui ssh` logs in where the command line says nothing
 //! push-key = true              # as --push-key
+//! [terminal]
+//! lines    = 10000             # kept of each session above its screen
+//! memory   = "4M"              # what they may take
+//! clipboard = "ask"            # whether an instance may put text on the clipboard: "never", "ask", "always"
 //! [exec]
 //! document = "Exec"            # a session document with separateOutputStream, for `ssmtui exec`
 //! ```
@@ -33,6 +43,9 @@ use std::{
 pub use chord::{Chord, Key};
 pub use route::{DEFAULT_PORT, Near, Route};
 
+pub use crate::spelling::nearest;
+use crate::term::scrollback::Bounds;
+
 /// The variable that names another config file.
 pub const PATH_VARIABLE: &str = "SSMTUI_CONFIG";
 
@@ -43,12 +56,20 @@ pub struct Config {
     pub refresh: Option<Duration>,
     /// The key that is ours inside a session.
     pub leader: Chord,
+    /// Whether what was opened is remembered.
+    pub history: bool,
     /// Keys by the name of an action, as the `[keys]` table has them.
     pub keys: BTreeMap<String, Binding>,
+    /// Queries by name.
+    pub queries: BTreeMap<String, SavedQuery>,
     /// Forwards by name.
     pub forwards: BTreeMap<String, SavedForward>,
+    /// Groups of accounts and regions by name.
+    pub groups: BTreeMap<String, Group>,
     /// For `ssmtui ssh`.
     pub ssh: Ssh,
+    /// For the terminals of sessions.
+    pub terminal: Terminal,
     /// The session document that `ssmtui exec` uses.
     pub exec_document: Option<String>,
     /// The file this came from, if there was one.
@@ -64,6 +85,15 @@ pub struct Binding {
     pub position: Position,
 }
 
+/// A query that has a name; the position lets those who know the language refuse it in the same words as this room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedQuery {
+    /// As it is written.
+    pub text: String,
+    /// Where it stands in the file.
+    pub position: Position,
+}
+
 /// A forward that has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedForward {
@@ -75,6 +105,32 @@ pub struct SavedForward {
     pub lanes: usize,
 }
 
+/// Profiles and regions that have a name together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// The profiles; none is the one of the environment.
+    pub profiles: Vec<String>,
+    /// The regions, each for every profile; none is each profile's own.
+    pub regions: Vec<String>,
+}
+
+impl Group {
+    /// Every profile in every region; `None` stands for what the environment or the profile says.
+    pub fn pairs(&self) -> Vec<(Option<String>, Option<String>)> {
+        pairs(&self.profiles, &self.regions)
+    }
+}
+
+/// Every profile in every region; where none is named, `None` stands for what the environment or the profile says.
+pub fn pairs(profiles: &[String], regions: &[String]) -> Vec<(Option<String>, Option<String>)> {
+    let or_none = |names: &[String]| -> Vec<Option<String>> {
+        if names.is_empty() { vec![None] } else { names.iter().cloned().map(Some).collect() }
+    };
+    let regions = or_none(regions);
+    let of = |profile: Option<String>| regions.iter().map(move |region| (profile.clone(), region.clone()));
+    or_none(profiles).into_iter().flat_map(of).collect()
+}
+
 /// The `[ssh]` table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ssh {
@@ -84,14 +140,39 @@ pub struct Ssh {
     pub push_key: bool,
 }
 
+/// The `[terminal]` table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// How much is kept above the screen.
+    pub kept: Bounds,
+    /// Whether an instance may put text on the user's clipboard.
+    pub clipboard: Allowed,
+}
+
+/// Whether something that an instance asks for is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Allowed {
+    /// It is not.
+    Never,
+    /// The user is asked.
+    #[default]
+    Ask,
+    /// It is.
+    Always,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             refresh: Some(Duration::from_secs(30)),
             leader: Chord::control(']'),
+            history: true,
             keys: BTreeMap::new(),
+            queries: BTreeMap::new(),
             forwards: BTreeMap::new(),
+            groups: BTreeMap::new(),
             ssh: Ssh::default(),
+            terminal: Terminal::default(),
             exec_document: None,
             path: None,
         }
@@ -185,36 +266,6 @@ pub enum Error {
     },
 }
 
-/// The name nearest to `word`, if one is near enough to be what was meant.
-pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |name: &str| edits(&word.to_lowercase(), &name.to_lowercase());
-    names
-        .into_iter()
-        .map(|name| (distance(name), name))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, name)| *distance <= (name.chars().count().max(word.chars().count()) / 3).max(1))
-        .map(|(_, name)| name)
-}
-
-/// Letters to add, drop, change or swap with a neighbour.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                let best = changed.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-                if swapped { best.min(rows[i - 2][j - 2] + 1) } else { best }
-            };
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +294,7 @@ mod tests {
         assert_eq!(config.keys["why"].position, Position { line: 5, column: 1 });
         assert_eq!(Config::parse("refresh = 45").unwrap().refresh, Some(Duration::from_secs(45)));
         assert_eq!(Config::parse("refresh = \"off\"").unwrap().refresh, None);
+        assert!(Config::default().history && !Config::parse("history = false").unwrap().history);
     }
 
     #[test]
@@ -253,7 +305,7 @@ mod tests {
         );
         assert_eq!(
             wrong("colour = 3"),
-            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `keys`, `forwards`, `ssh`, `exec`"
+            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `history`, `keys`, `queries`, `forwards`, `groups`, `ssh`, `terminal`, `exec`"
         );
     }
 
@@ -306,6 +358,41 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_keeps_and_allows_is_taken_over() {
+        let config =
+            Config::parse("[terminal]\nlines = 500\nmemory = \"2M\"\nclipboard = \"never\"").unwrap();
+        let kept = Bounds { lines: 500, bytes: 2 << 20 };
+        assert_eq!(config.terminal, Terminal { kept, clipboard: Allowed::Never });
+        let memory =
+            |text: &str| Config::parse(&format!("[terminal]\nmemory = {text}")).unwrap().terminal.kept.bytes;
+        assert_eq!((memory("\"512 K\""), memory("\"1GiB\""), memory("70000")), (512 << 10, 1 << 30, 70_000));
+        assert_eq!(
+            wrong("[terminal]\nclipboard = \"sometimes\""),
+            "line 2, column 13: `clipboard` is \"never\", \"ask\" or \"always\""
+        );
+        assert_eq!(
+            wrong("[terminal]\nlines = 0"),
+            "line 2, column 9: `lines` is a number from 1 to 10000000"
+        );
+        assert_eq!(
+            wrong("[terminal]\nmemory = \"much\""),
+            "line 2, column 10: `memory` is written \"4M\", \"512K\", or as a number of bytes from 64K to 4G"
+        );
+    }
+
+    #[test]
+    fn queries_are_taken_over_and_their_names_checked() {
+        let config = Config::parse("[queries]\nbroken = \"!state:ready age:>15m\"").unwrap();
+        let position = Position { line: 2, column: 10 };
+        assert_eq!(config.queries["broken"], SavedQuery { text: "!state:ready age:>15m".into(), position });
+        assert_eq!(wrong("[queries]\na = \" \""), "line 2, column 5: `a` is empty");
+        assert_eq!(
+            wrong("[queries]\n\"a b\" = \"web\""),
+            "line 2, column 1: `a b` cannot be used as `@a b`; names have letters, digits, `-` and `_`"
+        );
+    }
+
+    #[test]
     fn a_wrong_forward_says_where() {
         assert_eq!(wrong("[forwards.db]\nports = [1]"), "line 1, column 11: `db` has no `target`");
         assert_eq!(
@@ -332,12 +419,5 @@ mod tests {
     fn a_file_that_was_named_must_be_there() {
         let error = Config::read(Path::new("/nowhere/at/all.toml")).unwrap_err().to_string();
         assert!(error.starts_with("cannot read the config file /nowhere/at/all.toml: "), "{error}");
-    }
-
-    #[test]
-    fn nearest_is_near_or_nothing() {
-        assert_eq!(nearest("lsit", ["list", "last"]), Some("list"));
-        assert_eq!(nearest("profiel", ["profile", "region"]), Some("profile"));
-        assert_eq!(nearest("zebra", ["profile", "region"]), None);
     }
 }

@@ -3,6 +3,9 @@
 
 use super::version::AgentVersion;
 
+/// From here on an agent no longer uses ec2messages once its channel stands (the agent's release notes).
+pub const ENDPOINT_FEWER: AgentVersion = AgentVersion::new(3, 3, 40, 0);
+
 /// What a session may want of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Feature {

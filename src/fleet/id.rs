@@ -2,21 +2,31 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
+
+use super::record::Text;
 
 /// `i-…` of EC2 or `mi-…` of a hybrid node.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InstanceId(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct InstanceId(Text);
 
 impl InstanceId {
     /// Takes the id as it came; no shape is demanded, since AWS may invent new ones.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
+    pub fn new(id: impl Into<Text>) -> Self {
         Self(id.into())
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn text(&self) -> &Text {
+        &self.0
+    }
+
+    pub(super) fn text_mut(&mut self) -> &mut Text {
+        &mut self.0
     }
 
     /// A node registered through a hybrid activation (`mi-…`).

@@ -22,8 +22,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::feature::Feature;
+use super::place::Place;
 use super::record::{
-    AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, Ping, Platform, StatusCheck, Tag,
+    AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, Ping, Platform, Properties,
+    StatusCheck, Tag,
 };
 use super::version::AgentVersion;
 
@@ -152,6 +154,8 @@ impl fmt::Display for State {
 pub struct Instance {
     /// The row's id: `i-…` whenever there is an EC2 instance, even when the target is an `mi-…`.
     pub id: InstanceId,
+    /// Where it is, and who reads it; shared by all rows of one account, region and profile.
+    pub place: Arc<Place>,
     /// SSM's view.
     pub agent: Part<AgentRecord>,
     /// EC2's view.
@@ -169,6 +173,7 @@ impl Instance {
     pub fn new(id: impl Into<InstanceId>) -> Self {
         Self {
             id: id.into(),
+            place: Arc::default(),
             agent: Part::Unknown,
             machine: Part::Unknown,
             connection: Fact::NotAsked,
@@ -286,12 +291,16 @@ impl Instance {
             .or_else(|| self.agent.seen().and_then(|agent| agent.ip.as_deref()))
     }
 
+    fn properties(&self) -> Option<&Properties> {
+        self.agent.seen()?.properties.as_deref()
+    }
+
     /// Instance type.
     pub fn instance_type(&self) -> Option<&str> {
         self.machine
             .seen()
             .and_then(|machine| machine.instance_type.as_deref())
-            .or_else(|| self.agent.seen().and_then(|agent| agent.instance_type.as_deref()))
+            .or_else(|| self.properties().and_then(|properties| properties.instance_type.as_deref()))
     }
 
     /// Availability zone.
@@ -299,7 +308,7 @@ impl Instance {
         self.machine
             .seen()
             .and_then(|machine| machine.zone.as_deref())
-            .or_else(|| self.agent.seen().and_then(|agent| agent.zone.as_deref()))
+            .or_else(|| self.properties().and_then(|properties| properties.zone.as_deref()))
     }
 
     /// The last start.
@@ -307,7 +316,7 @@ impl Instance {
         self.machine
             .seen()
             .and_then(|machine| machine.launched)
-            .or_else(|| self.agent.seen().and_then(|agent| agent.launched))
+            .or_else(|| self.properties().and_then(|properties| properties.launched))
     }
 
     /// The instance profile's or the role's name: what follows the last slash of its ARN.
@@ -315,7 +324,7 @@ impl Instance {
         self.machine
             .seen()
             .and_then(|machine| machine.profile_arn.as_deref())
-            .or_else(|| self.agent.seen().and_then(|agent| agent.instance_role.as_deref()))
+            .or_else(|| self.properties().and_then(|properties| properties.instance_role.as_deref()))
             .or_else(|| self.agent.seen().and_then(|agent| agent.iam_role.as_deref()))
             .map(|role| role.rsplit('/').next().unwrap_or(role))
             .filter(|role| !role.is_empty())
@@ -325,7 +334,7 @@ impl Instance {
     pub fn lifecycle(&self) -> Option<MachineState> {
         match self.machine.seen() {
             Some(machine) => Some(machine.state),
-            None => self.agent.seen().and_then(|agent| agent.machine_state),
+            None => self.properties().and_then(|properties| properties.machine_state),
         }
     }
 

@@ -3,9 +3,13 @@
 //! A refresh is a *generation*. A row stays as it is until its own record comes again; it loses a
 //! source's record only when that source was read to its last page without it, and disappears when no
 //! source lists it any more. A source that is denied, throttled or unreachable thus keeps what it gave
-//! before, and [`Completeness`] tells the age of that.
+//! before, and [`Completeness`] tells the age of that. The list of the last time, from the disk, is generation 0
+//! (`cached`). Counts are kept row by row as records come (`booking`): nothing here looks at all rows for a page.
 
+mod booking;
+mod cached;
 mod completeness;
+mod memory;
 
 pub use completeness::{Completeness, Counts, Phase, SourceStatus};
 
@@ -14,7 +18,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::booking::{Booked, Books};
+use super::evidence::{Memory, Usage};
 use super::instance::{Instance, Part};
+use super::place::Place;
 use super::record::{
     AgentRecord, Fact, InstanceId, MachineRecord, MachineState, Outcome, Ping, Source, Text, Update,
 };
@@ -54,6 +61,8 @@ impl Changes {
 struct Read {
     agent: u64,
     machine: u64,
+    /// What the counts hold of it.
+    booked: Option<Booked>,
     /// A second registration of the same machine that lost against the first, with its reading.
     rival: Option<(u64, Arc<AgentRecord>)>,
 }
@@ -70,12 +79,38 @@ pub struct Fleet {
     agents: SourceStatus,
     machines: SourceStatus,
     pool: HashSet<Text>,
+    place: Arc<Place>,
+    books: Books,
+    /// When the list of the last time was read, of which rows are left.
+    cached: Option<Timestamp>,
+    /// The action that was denied when a channel was asked for last.
+    unverified: Option<String>,
+    /// What its nodes have in common, as of the last list that ended.
+    usage: Usage,
+    /// What agents said of themselves before a list lost them.
+    remembered: HashMap<InstanceId, Memory>,
 }
 
 impl Fleet {
     /// An empty fleet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Where its rows are.
+    pub fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    /// More is known now of where its rows are.
+    pub fn set_place(&mut self, place: Place) {
+        if *self.place == place {
+            return;
+        }
+        self.place = Arc::new(place);
+        for row in &mut self.rows {
+            Arc::make_mut(row).place = Arc::clone(&self.place);
+        }
     }
 
     /// All rows, those that are gone among them, in the order in which they came.
@@ -85,7 +120,7 @@ impl Fleet {
 
     /// A row by its id, or by the `mi-…` under which its agent registered.
     pub fn get(&self, id: &InstanceId) -> Option<&Arc<Instance>> {
-        self.place(id).map(|place| &self.rows[place])
+        self.index_of(id).map(|place| &self.rows[place])
     }
 
     /// The latest reading.
@@ -95,27 +130,24 @@ impl Fleet {
 
     /// What the footer tells.
     pub fn completeness(&self) -> Completeness {
-        let mut rows = 0;
-        let mut refreshed = 0;
-        for (instance, read) in self.rows.iter().zip(&self.read) {
-            if instance.has_ended() {
-                continue;
-            }
-            rows += 1;
-            let agent = instance.agent.seen().is_none() || read.agent == self.generation;
-            let machine = instance.machine.seen().is_none() || read.machine == self.generation;
-            refreshed += usize::from(agent && machine);
+        Completeness {
+            agents: self.agents.clone(),
+            machines: self.machines.clone(),
+            rows: self.books.living,
+            refreshed: self.books.refreshed,
+            cached: self.cached.filter(|_| self.books.cached > 0),
+            unverified: self.unverified.clone(),
         }
-        Completeness { agents: self.agents.clone(), machines: self.machines.clone(), rows, refreshed }
     }
 
-    /// Rows by state at `now`.
-    pub fn counts(&self, now: Timestamp) -> Counts {
-        let mut counts = Counts::default();
-        for instance in &self.rows {
-            counts.0[instance.state(now) as usize] += 1;
-        }
-        counts
+    /// What its nodes have in common.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Rows by state, each as it was when a source last spoke of it.
+    pub fn counts(&self) -> Counts {
+        self.books.counts
     }
 
     /// Takes in one update. Updates of an older reading than the latest are ignored.
@@ -128,7 +160,8 @@ impl Fleet {
                     changes.progress = true;
                     self.agents.rows += records.len();
                     for record in records {
-                        self.take_agent(record, &mut changes);
+                        let place = self.take_agent(record, &mut changes);
+                        self.book(place, now);
                     }
                 }
             }
@@ -137,7 +170,8 @@ impl Fleet {
                     changes.progress = true;
                     self.machines.rows += records.len();
                     for record in records {
-                        self.take_machine(record, &mut changes);
+                        let place = self.take_machine(record, &mut changes);
+                        self.book(place, now);
                     }
                 }
             }
@@ -145,27 +179,42 @@ impl Fleet {
                 if self.is_current(generation, now) {
                     changes.progress = true;
                     self.finish(source, outcome, now, &mut changes);
+                    // Once a reading: this looks at all rows.
+                    let is_over = |source: &SourceStatus| matches!(source.phase, Phase::Ended { .. });
+                    if is_over(&self.agents) && is_over(&self.machines) {
+                        self.usage = Usage::of(self.rows.iter().map(|row| &**row));
+                    }
                 }
             }
-            Update::Connection { id, status } => self.revise(&id, &mut changes, |instance| {
-                // A question that went unanswered doesn't unsay the last answer, which ages by itself.
-                let keeps = matches!(status, Fact::Failed(_) | Fact::NotAsked)
-                    && matches!(instance.connection, Fact::Known { .. });
-                if !keeps {
-                    instance.connection = status;
+            Update::Connection { id, status } => {
+                match &status {
+                    Fact::Denied { action } if self.unverified.as_ref() != Some(action) => {
+                        self.unverified = Some(action.clone());
+                        changes.progress = true;
+                    }
+                    Fact::Known { .. } => changes.progress |= self.unverified.take().is_some(),
+                    _ => {}
                 }
-            }),
+                self.revise(&id, now, &mut changes, |instance| {
+                    // A question that went unanswered doesn't unsay the last answer, which ages by itself.
+                    let keeps = matches!(status, Fact::Failed(_) | Fact::NotAsked)
+                        && matches!(instance.connection, Fact::Known { .. });
+                    if !keeps {
+                        instance.connection = status;
+                    }
+                });
+            }
             Update::StatusCheck { id, status } => {
-                self.revise(&id, &mut changes, |instance| instance.check = status);
+                self.revise(&id, now, &mut changes, |instance| instance.check = status);
             }
             Update::Opened { id } => {
-                self.revise(&id, &mut changes, |instance| instance.opened = Some(now));
+                self.revise(&id, now, &mut changes, |instance| instance.opened = Some(now));
             }
         }
         changes
     }
 
-    fn place(&self, id: &InstanceId) -> Option<usize> {
+    fn index_of(&self, id: &InstanceId) -> Option<usize> {
         self.index.get(id).or_else(|| self.index.get(self.aliases.get(id)?)).copied()
     }
 
@@ -174,6 +223,7 @@ impl Fleet {
             return false;
         }
         self.generation = generation;
+        self.books.refreshed = 0;
         for source in [&mut self.agents, &mut self.machines] {
             source.before = source.outcome().cloned();
             source.phase = Phase::Reading { since: now };
@@ -197,7 +247,7 @@ impl Fleet {
         // A list that has just been read to its end without this row says that it isn't there.
         let absent =
             |source: &SourceStatus| matches!(source.phase, Phase::Ended { outcome: Outcome::Complete, .. });
-        let mut instance = Instance::new(id.clone());
+        let mut instance = Instance { place: Arc::clone(&self.place), ..Instance::new(id.clone()) };
         if absent(&self.agents) {
             instance.agent = Part::Absent;
         }
@@ -210,13 +260,16 @@ impl Fleet {
         (place, true)
     }
 
-    fn take_agent(&mut self, mut record: AgentRecord, changes: &mut Changes) {
+    /// Takes in an SSM record; gives the place of its row.
+    fn take_agent(&mut self, mut record: AgentRecord, changes: &mut Changes) -> usize {
         self.intern_agent(&mut record);
         let key = record.behind().map_or_else(|| record.id.clone(), InstanceId::from);
         if key != record.id {
             self.aliases.insert(record.id.clone(), key.clone());
         }
         let (place, is_new) = self.row(&key);
+        self.share_agent(place, &mut record);
+        self.remember(place, Some(&record), self.agents.complete_at);
         let generation = self.generation;
         let read = &mut self.read[place];
         if let Part::Seen(held) = &self.rows[place].agent
@@ -224,7 +277,7 @@ impl Fleet {
             && !is_better(&record, held)
         {
             read.rival = Some((generation, Arc::new(record)));
-            return;
+            return place;
         }
         if let Part::Seen(held) = &self.rows[place].agent
             && held.id != record.id
@@ -233,18 +286,21 @@ impl Fleet {
         }
         read.agent = generation;
         if self.rows[place].agent.seen() == Some(&record) {
-            return;
+            return place;
         }
         let agent = Part::Seen(Arc::new(record));
         self.replace(place, is_new, changes, |instance| instance.agent = agent);
+        place
     }
 
-    fn take_machine(&mut self, mut record: MachineRecord, changes: &mut Changes) {
+    /// Takes in an EC2 record; gives the place of its row.
+    fn take_machine(&mut self, mut record: MachineRecord, changes: &mut Changes) -> usize {
         self.intern_machine(&mut record);
         let (place, is_new) = self.row(&record.id);
+        self.share_machine(place, &mut record);
         self.read[place].machine = self.generation;
         if self.rows[place].machine.seen() == Some(&record) {
-            return;
+            return place;
         }
         self.replace(place, is_new, changes, |instance| {
             // After a stop or a start, what was true of the channel before says nothing any more.
@@ -259,11 +315,19 @@ impl Fleet {
             }
             instance.machine = Part::Seen(Arc::new(record));
         });
+        place
     }
 
-    fn revise(&mut self, id: &InstanceId, changes: &mut Changes, edit: impl FnOnce(&mut Instance)) {
-        if let Some(place) = self.place(id) {
+    fn revise(
+        &mut self,
+        id: &InstanceId,
+        now: Timestamp,
+        changes: &mut Changes,
+        edit: impl FnOnce(&mut Instance),
+    ) {
+        if let Some(place) = self.index_of(id) {
             self.replace(place, false, changes, edit);
+            self.book(place, now);
         }
     }
 
@@ -296,12 +360,13 @@ impl Fleet {
         if !is_complete {
             return;
         }
-        status.complete_at = Some(now);
-        self.pool.retain(|text| Arc::strong_count(text) > 1);
+        let before = status.complete_at.replace(now);
+        self.pool.retain(|text| Text::strong_count(text) != Some(1));
+        let mut leaves_any = false;
         for place in 0..self.rows.len() {
             match source {
                 Source::AgentList if self.read[place].agent != self.generation => {
-                    self.lose_agent(place, changes);
+                    self.lose_agent(place, before, changes);
                 }
                 Source::MachineList
                     if self.read[place].machine != self.generation
@@ -309,20 +374,27 @@ impl Fleet {
                 {
                     self.replace(place, false, changes, |instance| instance.machine = Part::Absent);
                 }
-                _ => {}
+                _ => continue,
             }
+            self.book(place, now);
+            leaves_any |= is_unlisted(&self.rows[place]);
         }
-        self.drop_unlisted(changes);
+        if leaves_any {
+            self.drop_unlisted(changes);
+        }
     }
 
     /// The SSM list ended without this row's record: its rival takes the place, or nobody.
-    fn lose_agent(&mut self, place: usize, changes: &mut Changes) {
+    fn lose_agent(&mut self, place: usize, before: Option<Timestamp>, changes: &mut Changes) {
         let agent = match self.read[place].rival.take() {
             Some((generation, rival)) if generation == self.generation => {
                 self.read[place].agent = generation;
                 Part::Seen(rival)
             }
-            _ => Part::Absent,
+            _ => {
+                self.remember(place, None, before);
+                Part::Absent
+            }
         };
         if self.rows[place].agent != agent {
             self.replace(place, false, changes, |instance| instance.agent = agent);
@@ -330,29 +402,55 @@ impl Fleet {
     }
 
     fn drop_unlisted(&mut self, changes: &mut Changes) {
-        let unlisted =
-            |instance: &Instance| instance.agent.seen().is_none() && instance.machine.seen().is_none();
-        if !self.rows.iter().any(|instance| unlisted(instance)) {
-            return;
-        }
-        let rows = std::mem::take(&mut self.rows);
-        let read = std::mem::take(&mut self.read);
-        let mut removed = HashSet::new();
-        for (instance, read) in rows.into_iter().zip(read) {
-            if unlisted(&instance) {
-                removed.insert(instance.id.clone());
-            } else {
-                self.rows.push(instance);
-                self.read.push(read);
-            }
-        }
-        self.index = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
-        self.aliases.retain(|_, row| !removed.contains(row));
+        let removed = self.retain(|instance, _| !is_unlisted(instance));
         for list in [&mut changes.added, &mut changes.changed, &mut changes.touched] {
             list.retain(|id| !removed.contains(id));
         }
         changes.removed.extend(removed);
         changes.removed.sort();
+    }
+
+    /// Drops the rows that `keeps` refuses; gives their ids.
+    fn retain(&mut self, keeps: impl Fn(&Instance, &Read) -> bool) -> HashSet<InstanceId> {
+        let rows = std::mem::take(&mut self.rows);
+        let read = std::mem::take(&mut self.read);
+        let mut removed = HashSet::new();
+        for (instance, read) in rows.into_iter().zip(read) {
+            if keeps(&instance, &read) {
+                self.rows.push(instance);
+                self.read.push(read);
+            } else {
+                self.books.strike(read.booked, self.generation);
+                removed.insert(instance.id.clone());
+            }
+        }
+        self.index = self.rows.iter().enumerate().map(|(place, row)| (row.id.clone(), place)).collect();
+        self.aliases.retain(|_, row| !removed.contains(row));
+        self.forget(&removed);
+        removed
+    }
+
+    /// What both sources say of a row in the same words is one text: the id, the address, the computer's own name.
+    fn share_agent(&self, place: usize, record: &mut AgentRecord) {
+        let row = &self.rows[place];
+        share(record.id.text_mut(), [row.id.text()]);
+        record.source_id.iter_mut().for_each(|text| share(text, [row.id.text()]));
+        let Some(machine) = row.machine.seen() else { return };
+        let names = || [&machine.private_ip, &machine.private_dns].into_iter().flatten();
+        [&mut record.ip, &mut record.computer_name]
+            .into_iter()
+            .flatten()
+            .for_each(|text| share(text, names()));
+    }
+
+    /// The same where the other source came first.
+    fn share_machine(&self, place: usize, record: &mut MachineRecord) {
+        let row = &self.rows[place];
+        share(record.id.text_mut(), [row.id.text()]);
+        let Some(agent) = row.agent.seen() else { return };
+        let names = || [&agent.ip, &agent.computer_name].into_iter().flatten();
+        let own = [&mut record.private_ip, &mut record.private_dns];
+        own.into_iter().flatten().for_each(|text| share(text, names()));
     }
 
     fn intern(&mut self, text: &mut Option<Text>) {
@@ -363,9 +461,9 @@ impl Fleet {
 
     fn intern_text(&mut self, text: &mut Text) {
         match self.pool.get(text) {
-            Some(held) => *text = Arc::clone(held),
+            Some(held) => *text = held.clone(),
             None => {
-                self.pool.insert(Arc::clone(text));
+                self.pool.insert(text.clone());
             }
         }
     }
@@ -381,13 +479,19 @@ impl Fleet {
             &mut record.activation_id,
             &mut record.iam_role,
             &mut record.association_status,
-            &mut record.instance_role,
-            &mut record.instance_type,
-            &mut record.key_name,
-            &mut record.architecture,
-            &mut record.zone,
         ] {
             self.intern(text);
+        }
+        if let Some(properties) = &mut record.properties {
+            for text in [
+                &mut properties.instance_role,
+                &mut properties.instance_type,
+                &mut properties.key_name,
+                &mut properties.architecture,
+                &mut properties.zone,
+            ] {
+                self.intern(text);
+            }
         }
         self.intern_tags(&mut record.tags);
     }
@@ -423,6 +527,18 @@ impl Fleet {
             }
         }
     }
+}
+
+/// Makes a text the same as one of those that say the same.
+fn share<'a>(text: &mut Text, others: impl IntoIterator<Item = &'a Text>) {
+    if let Some(same) = others.into_iter().find(|other| *other == text) {
+        *text = same.clone();
+    }
+}
+
+/// No source lists it any more.
+fn is_unlisted(instance: &Instance) -> bool {
+    instance.agent.seen().is_none() && instance.machine.seen().is_none()
 }
 
 /// Of two registrations of one machine, the one that a session should go to: the one that beats, then

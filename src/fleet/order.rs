@@ -33,11 +33,17 @@ pub enum Column {
     Launched,
     /// Role or profile.
     Role,
+    /// The account's alias, or its number.
+    Account,
+    /// Region.
+    Region,
+    /// The profile that reads it.
+    Profile,
 }
 
 impl Column {
     /// All of them, in the order of the widest table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Name,
         Self::Id,
         Self::Platform,
@@ -49,6 +55,9 @@ impl Column {
         Self::Type,
         Self::Launched,
         Self::Role,
+        Self::Account,
+        Self::Region,
+        Self::Profile,
     ];
 
     /// The heading.
@@ -65,6 +74,9 @@ impl Column {
             Self::Type => "type",
             Self::Launched => "launched",
             Self::Role => "role",
+            Self::Account => "account",
+            Self::Region => "region",
+            Self::Profile => "profile",
         }
     }
 }
@@ -144,6 +156,9 @@ impl<'a> Key<'a> {
             Column::Type => text(instance.instance_type()),
             Column::Launched => instance.launched().map(Key::Time),
             Column::Role => text(instance.role()),
+            Column::Account => text(instance.place.account_words()),
+            Column::Region => text(instance.place.region.as_deref()),
+            Column::Profile => text(instance.place.profile.as_deref()),
         };
         key.unwrap_or(Key::None)
     }
@@ -151,7 +166,7 @@ impl<'a> Key<'a> {
 
 /// Text whose runs of digits compare as numbers and whose case doesn't matter: web-2 before web-10.
 #[derive(PartialEq, Eq)]
-struct Natural<'a>(&'a str);
+pub(super) struct Natural<'a>(pub(super) &'a str);
 
 impl PartialOrd for Natural<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

@@ -17,13 +17,7 @@ pub fn count(number: usize) -> String {
 
 /// How long ago, to one unit: `12 s`, `14 min`, `3 h`, `12 d`. What lies ahead counts as now.
 pub fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(since).as_secs().max(0);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+    span(now.duration_since(since).as_secs().max(0).unsigned_abs())
 }
 
 /// As [`age`] without the space, for a narrow column: `12s`, `14m`, `3h`, `12d`.
@@ -42,6 +36,16 @@ pub fn moment(at: Timestamp, now: Timestamp) -> String {
     let zone = jiff::tz::TimeZone::UTC;
     let same_year = at.to_zoned(zone.clone()).year() == now.to_zoned(zone).year();
     at.strftime(if same_year { "%-d %b %H:%M UTC" } else { "%-d %b %Y %H:%M UTC" }).to_string()
+}
+
+/// A span to one unit, as [`age`] has it: `7 min`.
+pub fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! What the sources say, in plain types: one row of an SSM list, one EC2 instance, and the updates
 //! that carry them here page by page. Knows no SDK; `aws` fills these in, `inventory` merges them.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 pub use super::id::InstanceId;
 
 /// Text that many rows share (platform, zone, role): cheap to clone, interned by the inventory.
-pub type Text = Arc<str>;
+pub type Text = arcstr::ArcStr;
 
 /// PingStatus of SSM. `Inactive` is deprecated and means the same as `ConnectionLost`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,8 +62,26 @@ impl Platform {
     }
 }
 
-/// One row of DescribeInstanceInformation or of DescribeInstanceProperties; what only the latter
-/// gives is marked "properties only" (diagnosis 1.1).
+/// What only DescribeInstanceProperties gives of a row (diagnosis 1.1). Apart from the rest, which most rows have without it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Properties {
+    /// InstanceState.
+    pub machine_state: Option<MachineState>,
+    /// InstanceRole.
+    pub instance_role: Option<Text>,
+    /// InstanceType.
+    pub instance_type: Option<Text>,
+    /// KeyName.
+    pub key_name: Option<Text>,
+    /// Architecture.
+    pub architecture: Option<Text>,
+    /// AvailabilityZone.
+    pub zone: Option<Text>,
+    /// LaunchTime.
+    pub launched: Option<Timestamp>,
+}
+
+/// One row of DescribeInstanceInformation or of DescribeInstanceProperties.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AgentRecord {
     /// InstanceId: `i-…` or `mi-…`. The session target.
@@ -110,20 +126,8 @@ pub struct AgentRecord {
     pub association_ran: Option<Timestamp>,
     /// LastSuccessfulAssociationExecutionDate.
     pub association_succeeded: Option<Timestamp>,
-    /// InstanceState, properties only.
-    pub machine_state: Option<MachineState>,
-    /// InstanceRole, properties only.
-    pub instance_role: Option<Text>,
-    /// InstanceType, properties only.
-    pub instance_type: Option<Text>,
-    /// KeyName, properties only.
-    pub key_name: Option<Text>,
-    /// Architecture, properties only.
-    pub architecture: Option<Text>,
-    /// AvailabilityZone, properties only.
-    pub zone: Option<Text>,
-    /// LaunchTime, properties only.
-    pub launched: Option<Timestamp>,
+    /// What DescribeInstanceProperties says beyond that.
+    pub properties: Option<Box<Properties>>,
     /// SSM's own tags of a hybrid node (ListTagsForResource); empty when not asked.
     pub tags: Box<[Tag]>,
 }
@@ -153,13 +157,7 @@ impl AgentRecord {
             association_status: None,
             association_ran: None,
             association_succeeded: None,
-            machine_state: None,
-            instance_role: None,
-            instance_type: None,
-            key_name: None,
-            architecture: None,
-            zone: None,
-            launched: None,
+            properties: None,
             tags: Box::default(),
         }
     }

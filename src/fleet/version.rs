@@ -12,6 +12,12 @@ impl AgentVersion {
     pub const fn new(major: u32, minor: u32, build: u32, revision: u32) -> Self {
         Self([major, minor, build, revision])
     }
+
+    /// Its first `numbers` numbers, the others zero: 3.3.987.0 cut to two is 3.3.0.0.
+    pub fn cut(mut self, numbers: usize) -> Self {
+        self.0.iter_mut().skip(numbers).for_each(|number| *number = 0);
+        self
+    }
 }
 
 /// The text isn't one to four numbers with dots between.

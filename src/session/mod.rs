@@ -9,7 +9,7 @@
 //!
 //! [`open`] starts a session on a [`Ticket`] and gives [`Commands`] to steer it and a stream of [`Event`]s. What the
 //! session needs from AWS on the way (a new ticket after a cut, a data key, the end of the session, a signed upgrade) it asks
-//! of a [`Service`]. This room knows neither the SDK nor the screen.
+//! of a [`Service`]. `proxy` and `tunnel` are the way there. This room knows neither the SDK nor the screen.
 
 pub mod message;
 
@@ -17,8 +17,10 @@ pub mod channel;
 mod driver;
 mod event;
 pub mod kinds;
+pub mod proxy;
 mod random;
 mod service;
+pub mod tunnel;
 
 pub use driver::{Commands, Full, Options, open};
 pub use event::{End, Event};

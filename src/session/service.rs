@@ -2,6 +2,8 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
+use super::proxy::Proxy;
+
 /// A future without a name, so that [`Service`] can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -176,4 +178,9 @@ pub trait Service: Send + Sync + 'static {
     /// Whether this stream URL may be dialled at all: `wss` to an `ssmmessages` host of the region, or a local
     /// simulator that the user asked for. The error is words for the user.
     fn may_dial(&self, stream_url: &str) -> Result<(), String>;
+
+    /// The proxy by which this host is reached, if by one.
+    fn proxy(&self, _scheme: &str, _host: &str) -> Option<Proxy> {
+        None
+    }
 }

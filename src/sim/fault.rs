@@ -29,12 +29,12 @@ pub enum Fault {
         /// Whether nothing allows it or something forbids it.
         denial: Denial,
     },
-    /// This share of the calls of the matching actions is refused with "Rate exceeded", evenly spread: at 50 % the first of each two.
+    /// Too many calls of the matching actions are refused with "Rate exceeded".
     Throttle {
         /// Which actions.
         action: ActionPattern,
-        /// How many of them.
-        share: Share,
+        /// How many are too many.
+        limit: Limit,
     },
     /// Calls of the matching actions are answered so much later.
     Slow {
@@ -45,6 +45,45 @@ pub enum Fault {
     },
     /// The credentials expire so long after the region's start.
     Expired(Duration),
+    /// It goes wrong in some places only.
+    In(Where, Box<Fault>),
+}
+
+/// Which places a fault happens in: those of an account, or one region of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Where {
+    /// Twelve digits, or an alias; `*` in either.
+    account: String,
+    region: Option<String>,
+}
+
+impl Fault {
+    /// What goes wrong in this place; `None` if nothing does.
+    pub(crate) fn at(&self, account: &str, alias: &str, region: &str) -> Option<&Fault> {
+        let Fault::In(place, fault) = self else { return Some(self) };
+        place.names(account, alias, region).then_some(fault)
+    }
+}
+
+impl Where {
+    /// Whether this place is meant.
+    pub(super) fn names(&self, account: &str, alias: &str, region: &str) -> bool {
+        let names = |pattern: &str, text: &str| glob(pattern.as_bytes(), text.as_bytes());
+        let is_account = names(&self.account, account)
+            || names(&self.account, alias)
+            || alias.rsplit('-').next() == Some(&self.account);
+        is_account && self.region.as_ref().is_none_or(|pattern| names(pattern, region))
+    }
+}
+
+/// Calls of an action, and, behind `@`, the places where they are meant: `ec2:*@data/us-east-1`.
+pub(super) fn calls(spec: &str) -> Result<(ActionPattern, Option<Where>), FaultError> {
+    let malformed = |expected| FaultError::Malformed { spec: spec.to_owned(), expected };
+    let (action, place) = match spec.rsplit_once('@') {
+        Some((action, place)) => (action, Some(place_pattern(place).ok_or(malformed(PLACE))?)),
+        None => (spec, None),
+    };
+    Ok((action_pattern(action).ok_or(malformed(CALLS))?, place))
 }
 
 /// When a socket is cut.
@@ -54,6 +93,20 @@ pub enum Cut {
     Every(Duration),
     /// When so many bytes of frames have passed, both directions together; a re-opened one again after as many.
     After(u64),
+}
+
+/// How many calls are too many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// This share of them, evenly spread: at 50 % the first of each two.
+    Share(Share),
+    /// What finds a bucket empty, as AWS counts: each action, account and region has its own.
+    Rate {
+        /// The tokens that come back.
+        per_second: u32,
+        /// How many it holds.
+        burst: u32,
+    },
 }
 
 /// A share of events, 0 to 1.
@@ -147,8 +200,11 @@ pub enum FaultError {
     },
 }
 
-const ALL: &str = "cut=5s, cut=100KB, cut-agent=5s, drop=2%, dup=2%, reorder=2%, delay=50ms, deny=ACTION, throttle[=ACTION], slow=ACTION[:2s], \
-                   expired[=30s]";
+const ALL: &str = "cut=5s, cut=100KB, cut-agent=5s, drop=2%, dup=2%, reorder=2%, delay=50ms, deny=ACTION, throttle[=ACTION], slow=ACTION[:2s], slow=2s, \
+                   expired[=30s], each also with @ACCOUNT[/REGION] behind it";
+const PLACE: &str = "after `@` stands an account, by its number, its alias (shop-data) or the alias's last word (data), and, if wanted, `/` and a \
+                     region (data/us-east-1)";
+const CALLS: &str = "before `@` stands an action (ec2:DescribeInstances, ssm:*, *)";
 const CUT: &str = "after `cut=` stands a time (5s) or an amount (100KB)";
 const CUT_AGENT: &str = "after `cut-agent=` stands a time (5s)";
 const SHARE: &str = "after `=` stands a share from 0% to 100% (2%)";
@@ -156,15 +212,20 @@ const DELAY: &str = "after `delay=` stands a time (50ms)";
 const DENY: &str = "after `deny=` stands an action (ssm:StartSession, ec2:*) and, if wanted, `/` and the kind of policy (identity-based, \
                     resource-based, service-control, resource-control, permissions-boundary, session, vpc-endpoint; each also with \
                     `explicit-` before it)";
-const THROTTLE: &str =
-    "after `throttle=` stands an action (ec2:DescribeInstances) and, if wanted, `:` and a share (100%)";
-const SLOW: &str = "after `slow=` stands an action (ssm:StartSession) and, if wanted, `:` and a time (2s)";
+const THROTTLE: &str = "after `throttle=` stands an action (ec2:DescribeInstances) and, if wanted, `:` and a share (100%), or a rate \
+                        and how many may come at once (5/s, 5/s+20)";
+const SLOW: &str = "after `slow=` stands an action (ssm:StartSession) and, if wanted, `:` and a time (2s); or a time for all of them";
 const EXPIRED: &str = "after `expired=` stands a time (30s)";
 
 impl FromStr for Fault {
     type Err = FaultError;
 
     fn from_str(spec: &str) -> Result<Fault, FaultError> {
+        if let Some((fault, place)) = spec.rsplit_once('@') {
+            let place = place_pattern(place)
+                .ok_or_else(|| FaultError::Malformed { spec: spec.to_owned(), expected: PLACE })?;
+            return Ok(Fault::In(place, Box::new(fault.parse()?)));
+        }
         let (name, value) = match spec.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (spec, None),
@@ -193,6 +254,18 @@ impl FromStr for Fault {
     }
 }
 
+/// `ACCOUNT`, or `ACCOUNT/REGION`.
+fn place_pattern(text: &str) -> Option<Where> {
+    let (account, region) = match text.split_once('/') {
+        Some((account, region)) => (account, Some(region)),
+        None => (text, None),
+    };
+    let well_formed =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-*".contains(c));
+    (well_formed(account) && region.is_none_or(well_formed))
+        .then(|| Where { account: account.to_owned(), region: region.map(str::to_owned) })
+}
+
 fn cut(text: &str) -> Option<Cut> {
     if let Some(every) = duration(text) {
         return (!every.is_zero()).then_some(Cut::Every(every));
@@ -211,18 +284,36 @@ fn deny(text: &str) -> Option<Fault> {
     Some(Fault::Deny { action: action_pattern(action)?, policy, denial })
 }
 
+const HALF: Limit = Limit::Share(Share(0.5));
+
+/// `5/s`, or with the size of the bucket `5/s+20`.
+fn rate(text: &str) -> Option<Limit> {
+    let (rate, burst) = text.split_once("/s")?;
+    let per_second = rate.parse().ok()?;
+    let burst = match burst.strip_prefix('+') {
+        Some(burst) => burst.parse().ok()?,
+        None if burst.is_empty() => per_second,
+        None => return None,
+    };
+    (burst > 0).then_some(Limit::Rate { per_second, burst })
+}
+
 fn throttle(text: Option<&str>) -> Option<Fault> {
     let Some(text) = text else {
-        return Some(Fault::Throttle { action: ActionPattern("*".into()), share: Share(0.5) });
+        return Some(Fault::Throttle { action: ActionPattern("*".into()), limit: HALF });
     };
-    let (action, share) = match text.rsplit_once(':') {
-        Some((action, last)) if last.ends_with('%') => (action, share(last)?),
-        _ => (text, Share(0.5)),
+    let (action, limit) = match text.rsplit_once(':') {
+        Some((action, last)) if last.ends_with('%') => (action, Limit::Share(share(last)?)),
+        Some((action, last)) if last.starts_with(|c: char| c.is_ascii_digit()) => (action, rate(last)?),
+        _ => (text, HALF),
     };
-    Some(Fault::Throttle { action: action_pattern(action)?, share })
+    Some(Fault::Throttle { action: action_pattern(action)?, limit })
 }
 
 fn slow(text: &str) -> Option<Fault> {
+    if let Some(by) = duration(text) {
+        return Some(Fault::Slow { action: ActionPattern("*".into()), by });
+    }
     let (action, by) = match text.rsplit_once(':') {
         Some((action, last)) if last.starts_with(|c: char| c.is_ascii_digit()) => (action, duration(last)?),
         _ => (text, Duration::from_secs(2)),
@@ -230,14 +321,26 @@ fn slow(text: &str) -> Option<Fault> {
     Some(Fault::Slow { action: action_pattern(action)?, by })
 }
 
+const SERVICES: [&str; 11] = [
+    "ssm",
+    "ec2",
+    "sts",
+    "ssmmessages",
+    "kms",
+    "ec2-instance-connect",
+    "ecs",
+    "iam",
+    "sso",
+    "sso-oauth",
+    "*",
+];
+
 /// `*`, or `service:Operation` with `*` anywhere in the operation.
 fn action_pattern(text: &str) -> Option<ActionPattern> {
     let name = |c: char| c.is_ascii_alphanumeric() || c == '*';
     let well_formed = text == "*"
         || text.split_once(':').is_some_and(|(service, operation)| {
-            ["ssm", "ec2", "sts", "ssmmessages", "kms", "ec2-instance-connect", "ecs", "*"].contains(&service)
-                && !operation.is_empty()
-                && operation.chars().all(name)
+            SERVICES.contains(&service) && !operation.is_empty() && operation.chars().all(name)
         });
     well_formed.then(|| ActionPattern(text.to_owned()))
 }
@@ -329,8 +432,39 @@ mod tests {
         assert_eq!(by, Duration::from_millis(300));
         let Fault::Slow { by, .. } = parse("slow=ssm:StartSession") else { panic!() };
         assert_eq!(by, Duration::from_secs(2));
-        let Fault::Throttle { share, .. } = parse("throttle=ec2:DescribeInstances:100%") else { panic!() };
-        assert_eq!(share, Share(1.0));
+        let Fault::Slow { action, by } = parse("slow=5s") else { panic!() };
+        assert!(action.matches("sso:GetRoleCredentials") && by == Duration::from_secs(5));
+        let limit = |spec: &str| match parse(spec) {
+            Fault::Throttle { limit, .. } => limit,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(limit("throttle=ec2:DescribeInstances:100%"), Limit::Share(Share(1.0)));
+        assert_eq!(limit("throttle=ec2:*:5/s"), Limit::Rate { per_second: 5, burst: 5 });
+        assert_eq!(limit("throttle=ssm:Describe*:2/s+40"), Limit::Rate { per_second: 2, burst: 40 });
+    }
+
+    #[test]
+    fn a_fault_may_be_of_one_place() {
+        let seen = |spec: &str| -> Vec<&str> {
+            let fault = parse(spec);
+            [
+                ("1", "shop-prod", "eu-west-1"),
+                ("2", "shop-data", "eu-west-1"),
+                ("2", "shop-data", "us-east-1"),
+            ]
+            .into_iter()
+            .zip(["prod/eu", "data/eu", "data/us"])
+            .filter(|((account, alias, region), _)| fault.at(account, alias, region).is_some())
+            .map(|(_, name)| name)
+            .collect()
+        };
+        assert_eq!(seen("throttle"), ["prod/eu", "data/eu", "data/us"]);
+        assert_eq!(seen("throttle@shop-data"), ["data/eu", "data/us"]);
+        assert_eq!(seen("throttle@data/us-east-1"), ["data/us"]);
+        assert_eq!(seen("slow=ec2:*:5s@1"), ["prod/eu"]);
+        assert_eq!(seen("deny=ec2:Describe*/explicit-service-control@*/us-*"), ["data/us"]);
+        assert_eq!(seen("delay=5ms@elsewhere"), [] as [&str; 0]);
+        assert_eq!(parse("delay=5ms@2").at("2", "b", "c"), Some(&Fault::Delay(Duration::from_millis(5))));
     }
 
     #[test]
@@ -362,7 +496,13 @@ mod tests {
             ("deny=ssm:StartSession/moon", "permissions-boundary"),
             ("slow", "an action"),
             ("throttle=", "an action"),
+            ("throttle=ec2:*:5", "5/s+20"),
+            ("throttle=ec2:*:5/s+", "5/s+20"),
+            ("throttle=ec2:*:0/s", "5/s+20"),
             ("expired=99999999999999999999s", "a time (30s)"),
+            ("throttle@", "an account"),
+            ("throttle@data/", "a region (data/us-east-1)"),
+            ("lag@data", "there are cut=5s"),
             ("", "there are cut=5s"),
         ] {
             let error = spec.parse::<Fault>().unwrap_err().to_string();

@@ -22,6 +22,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How many synthetic nodes stand beside the sample fleet, at most [`MAX_NODES`].
     pub nodes: usize,
+    /// Where they stand.
+    pub spread: Spread,
     /// What the synthetic nodes and the faults are drawn from; the same seed gives the same ones. Credentials, ids and
     /// tokens of sessions are random whatever it says.
     pub seed: u64,
@@ -29,12 +31,22 @@ pub struct Options {
     pub unpaced: bool,
     /// What goes wrong.
     pub faults: Vec<Fault>,
-    /// The region's name, which clients must sign for.
+    /// The name of the region of the primary place.
     pub region: String,
-    /// The name of the caller, which session ids begin with.
+    /// The name of the user of each account whose keys are handed out, which session ids begin with.
     pub user: String,
-    /// Which rights the caller has.
+    /// Which rights that user has.
     pub rights: Rights,
+    /// How long temporary keys last; `None`: as long as was asked for.
+    pub credentials: Option<Duration>,
+    /// A code of six digits that every MFA device takes, at any time and any number of times, beside its own.
+    pub mfa_code: Option<String>,
+    /// How long an access token of IAM Identity Center lasts.
+    pub sso_token: Duration,
+    /// How long a device code waits for its click.
+    pub sso_code: Duration,
+    /// How often a client may ask whether the click has come.
+    pub sso_interval: Duration,
     /// Whether foreign agents may register and become nodes; the region then speaks TLS, too, and pays for the advanced
     /// tier.
     pub agents: bool,
@@ -62,6 +74,9 @@ pub struct Options {
     pub channel_closed: HeaderLength,
     /// The period of an agent's heartbeat, which moves LastPingDateTime.
     pub heartbeat: Duration,
+    /// How many times as often as real agents the simulated ones try again (diagnosis 2.9), and how many times as fast
+    /// machines start and stop. A real agent that is refused sleeps for half an hour.
+    pub retry_scale: u32,
     /// Whether the region pays for the advanced tier, without which hybrid nodes take no sessions.
     pub advanced_tier: bool,
 }
@@ -72,6 +87,12 @@ impl Options {
     #[must_use]
     pub fn strict(self) -> Options {
         Options { upgrade: Upgrade::Signed, stream_url: StreamUrl::Newest, ..self }
+    }
+
+    /// The same for one place: its region, and the faults that happen there.
+    pub(crate) fn at(&self, account: &str, alias: &str, region: &str) -> Options {
+        let faults = self.faults.iter().filter_map(|fault| fault.at(account, alias, region).cloned());
+        Options { region: region.to_owned(), faults: faults.collect(), ..self.clone() }
     }
 
     /// What concerns the gateway.
@@ -132,18 +153,34 @@ pub enum Rights {
     NoList,
 }
 
+/// Where the synthetic nodes stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Spread {
+    /// All in the primary place.
+    #[default]
+    Primary,
+    /// Each place has its share.
+    All,
+}
+
 impl Default for Options {
     fn default() -> Options {
         let gateway = GatewayOptions::default();
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             nodes: 0,
+            spread: Spread::default(),
             seed: 1,
             unpaced: false,
             faults: Vec::new(),
             region: "eu-west-1".to_owned(),
             user: "demo".to_owned(),
             rights: Rights::default(),
+            credentials: None,
+            mfa_code: None,
+            sso_token: Duration::from_secs(3600),
+            sso_code: Duration::from_secs(600),
+            sso_interval: Duration::from_secs(1),
             agents: false,
             upgrade: Upgrade::default(),
             stream_url: StreamUrl::default(),
@@ -156,6 +193,7 @@ impl Default for Options {
             bad_token: gateway.bad_token,
             channel_closed: gateway.channel_closed,
             heartbeat: Duration::from_secs(300),
+            retry_scale: 120,
             advanced_tier: false,
         }
     }

@@ -19,9 +19,9 @@ pub struct Style {
     pub foreground: Color,
     /// Colour behind it.
     pub background: Color,
-    /// Bold (also: blinking).
+    /// Bold.
     pub bold: bool,
-    /// Dim (also: struck through).
+    /// Dim.
     pub dim: bool,
     /// Italic.
     pub italic: bool,
@@ -29,6 +29,10 @@ pub struct Style {
     pub underline: bool,
     /// Foreground and background exchanged.
     pub inverse: bool,
+    /// Blinking.
+    pub blink: bool,
+    /// Struck through.
+    pub strike: bool,
 }
 
 /// How many columns a cell's text takes.

@@ -9,8 +9,9 @@ use std::num::NonZeroU16;
 
 use vt100::capture::{BasicFormattedCaptureState, RowContents};
 
+use super::carried::{self, Links};
 use super::cell::{Cell, Color, Style, Width};
-use super::scrollback::Scrollback;
+use super::scrollback::{Kind, Scrollback, write_style};
 use super::{CursorShape, InputModes, MouseEncoding, MouseMode, Size};
 
 /// Stands on the screen for U+FFFD, which the crate refuses to draw: a code point that no program has a use for.
@@ -26,7 +27,7 @@ impl Emulator {
     #[must_use]
     pub fn new(size: Size, scrollback: Scrollback) -> Self {
         let (rows, cols) = nonzero(size);
-        let sink = Sink { scrollback, text: String::new(), missing: 0 };
+        let sink = Sink { scrollback, text: String::new(), missing: 0, links: Links::default() };
         Self { parser: vt100::Parser::new_with_callbacks(rows, cols, 0, sink) }
     }
 
@@ -52,25 +53,32 @@ impl Emulator {
         }
     }
 
-    /// Draws the newest `count` lines of the scrollback into the top rows of the main screen. Where fewer are kept, the rest
+    /// Draws the newest `count` rows of the scrollback into the top rows of the main screen. Where fewer are kept, the rest
     /// stays blank, and is not stored when it leaves once more.
     fn pull(&mut self, count: u16) {
+        let cols = self.size().cols;
         let sink = self.parser.callbacks_mut();
-        let lines = sink.scrollback.take_newest(usize::from(count));
-        let missing = count.saturating_sub(u16::try_from(lines.len()).unwrap_or(count));
+        let kept = sink.scrollback.len();
+        let first = kept.saturating_sub(usize::from(count));
+        let missing = count.saturating_sub(u16::try_from(kept - first).unwrap_or(count));
         sink.missing = sink.missing.saturating_add(missing);
-        if lines.is_empty() {
+        let mut bytes = String::new();
+        let mut joined = false;
+        for (index, at) in (first..kept).zip(missing.saturating_add(1)..) {
+            // A resize has just reset the scroll region, so positions count from the top even in origin mode. A row that fills the
+            // screen and goes on is left by the margin, so that the crate, too, knows of it.
+            if !joined {
+                bytes.push_str(&format!("\x1b[{at};1H"));
+            }
+            joined = sink.redraw(index, cols, &mut bytes) && index + 1 < kept;
+        }
+        sink.scrollback.forget_newest(kept - first);
+        if bytes.is_empty() {
             return;
         }
         self.on_main(|emulator| {
             let (row, col) = emulator.cursor_position();
             let attributes = emulator.parser.screen().attributes_formatted();
-            let cols = emulator.size().cols;
-            let mut bytes = String::new();
-            // A resize has just reset the scroll region, so positions count from the top even in origin mode.
-            for (line, at) in lines.iter().zip(missing.saturating_add(1)..) {
-                bytes.push_str(&format!("\x1b[{at};1H\x1b[m{}", line.prefix(cols)));
-            }
             bytes.push_str(&format!("\x1b[{};{}H{attributes}", row + 1, col + 1));
             emulator.process(bytes.as_bytes());
         });
@@ -157,17 +165,10 @@ impl Emulator {
     #[must_use]
     pub fn cell(&self, row: u16, col: u16) -> Option<Cell<'_>> {
         let cell = self.parser.screen().cell(row, col)?;
+        let (text, carried) = carried::split(cell.contents());
         Some(Cell {
-            text: readable(cell.contents()),
-            style: Style {
-                foreground: color(cell.fgcolor()),
-                background: color(cell.bgcolor()),
-                bold: cell.bold(),
-                dim: cell.dim(),
-                italic: cell.italic(),
-                underline: cell.underline(),
-                inverse: cell.inverse(),
-            },
+            text: readable(text),
+            style: carried.complete(style(cell)),
             width: match (cell.is_wide(), cell.is_wide_continuation()) {
                 (_, true) => Width::Continuation,
                 (true, false) => Width::Wide,
@@ -176,12 +177,69 @@ impl Emulator {
         })
     }
 
+    /// A cell, and what has to be drawn to have it once more.
+    #[must_use]
+    pub fn drawn(&self, row: u16, col: u16) -> Option<(&str, Cell<'_>)> {
+        let drawn = self.parser.screen().cell(row, col)?.contents();
+        Some((drawn, self.cell(row, col)?))
+    }
+
     /// The rows of the screen as text, without the spaces at their ends.
     pub fn rows(&self) -> impl Iterator<Item = String> + '_ {
         self.parser.screen().rows(0, self.size().cols).map(|mut row| {
             row.truncate(row.trim_end_matches(' ').len());
-            if row.contains(REPLACEMENT) { row.replace(REPLACEMENT, "\u{fffd}") } else { row }
+            // The first bytes of what stands for something else.
+            if row.bytes().any(|byte| matches!(byte, 0xf3 | 0xf4)) {
+                row.retain(|c| !carried::is_mark(c));
+                row = row.replace(REPLACEMENT, "\u{fffd}");
+            }
+            row
         })
+    }
+
+    /// The rows that left the main screen, and behind them those of the screen that is shown: they stand still from here on.
+    #[must_use]
+    pub fn freeze(&self) -> Scrollback {
+        let mut rows = self.scrollback().unbounded();
+        let links = &self.parser.callbacks().links;
+        let screen = self.parser.screen();
+        for row in 0..self.size().rows {
+            rows.write(usize::from(self.size().cols), |writer| {
+                let mut kind = Kind { wrapped: screen.row_wrapped(row), prompt: false };
+                // Blank columns count once something stands behind them.
+                let mut blank: u16 = 0;
+                for cell in (0..self.size().cols).filter_map(|col| screen.cell(row, col)) {
+                    if cell.is_wide_continuation() {
+                        continue;
+                    }
+                    let style = style(cell);
+                    if !cell.has_contents() && style == Style::default() {
+                        blank += 1;
+                        continue;
+                    }
+                    for _ in 0..std::mem::take(&mut blank) {
+                        writer.push(" ", Style::default(), None);
+                    }
+                    let (text, carried) = carried::split(cell.contents());
+                    kind.prompt |= carried.prompt;
+                    let text = if text.is_empty() { " " } else { readable(text) };
+                    writer.push(
+                        text,
+                        carried.complete(style),
+                        carried.link.and_then(|number| links.target(number)),
+                    );
+                }
+                // A row that was written over since, and does not reach the margin any more, goes on in no other.
+                kind.wrapped &= blank == 0;
+                kind
+            });
+        }
+        rows
+    }
+
+    /// The mark that each character of a link to `target` is to be followed by.
+    pub fn link(&mut self, target: &str) -> char {
+        self.parser.callbacks_mut().links.mark(target)
     }
 
     /// The lines that left the main screen.
@@ -214,6 +272,19 @@ fn nonzero(size: Size) -> (NonZeroU16, NonZeroU16) {
     )
 }
 
+fn style(cell: &vt100::Cell) -> Style {
+    Style {
+        foreground: color(cell.fgcolor()),
+        background: color(cell.bgcolor()),
+        bold: cell.bold(),
+        dim: cell.dim(),
+        italic: cell.italic(),
+        underline: cell.underline(),
+        inverse: cell.inverse(),
+        ..Style::default()
+    }
+}
+
 fn color(color: vt100::Color) -> Color {
     match color {
         vt100::Color::Default => Color::Default,
@@ -229,6 +300,35 @@ struct Sink {
     text: String,
     /// Blank rows on the main screen that stand for lines that are no longer kept.
     missing: u16,
+    /// Where the links lead to that are on the screen.
+    links: Links,
+}
+
+impl Sink {
+    /// Adds what draws a stored row again, as far as it fits into `cols` columns; whether it fills them and goes on in the next row.
+    fn redraw(&mut self, index: usize, cols: u16, out: &mut String) -> bool {
+        let Some(row) = self.scrollback.row(index) else { return false };
+        let mut cells = row.cells();
+        let (mut columns, mut style) = (0, None);
+        let mut prompt = row.kind().prompt;
+        let mut fits = true;
+        while let Some(cell) = cells.next() {
+            columns += if cell.width == Width::Wide { 2 } else { 1 };
+            if columns > cols {
+                fits = false;
+                break;
+            }
+            if style != Some(cell.style) {
+                style = Some(cell.style);
+                write_style(cell.style, out);
+            }
+            out.push_str(if cell.text == "\u{fffd}" { "\u{10fffd}" } else { cell.text });
+            out.extend(carried::mark_of(cell.style));
+            out.extend(cells.link().map(|target| self.links.mark(target)));
+            out.extend(std::mem::take(&mut prompt).then_some(carried::PROMPT));
+        }
+        fits && columns == cols && row.kind().wrapped
+    }
 }
 
 impl vt100::Callbacks for Sink {
@@ -247,7 +347,7 @@ impl vt100::Callbacks for Sink {
             }
         }
         let wrapped = !ends_line(&row, state);
-        self.scrollback.push(&self.text, wrapped);
+        self.scrollback.push(&self.text, wrapped, &self.links);
     }
 }
 

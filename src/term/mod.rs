@@ -4,16 +4,19 @@
 //!            ┌───────────┐ text and    ┌──────────┐  rows that leave  ┌────────────┐
 //!  feed ───► │  dialect  │ sequences   │ emulator │ ────────────────► │ scrollback │
 //!            │ (+ reply) │ ──────────► │ (vt100)  │                   └─────┬──────┘
-//!            └───────────┘ it knows    └────┬─────┘                         │
-//!               │ answers, bell, title      └── cells, cursor ──► widget ◄──┘
+//!            └───────────┘ it knows    └────┬─────┘        frozen ─► copy ◄─┘
+//!               │ answers, bell, title      └── cells, cursor ──► widget │
+//!                                                          copy_widget ◄─┘
 //! ```
 //!
-//! Pure: no clock, no I/O, no task. Only [`emulator`] names the `vt100` crate, only [`widget`] names `ratatui`, only
+//! Pure: no clock, no I/O, no task. Only [`emulator`] names the `vt100` crate, only [`widget`] and [`copy_widget`] name `ratatui`, only
 //! [`input`] knows `crossterm`'s events; the rest speaks in the types of [`cell`] and [`mode`]. What `vt100` does not know is
-//! rewritten by [`dialect`] *before* it gets there. Selection, search and copy mode will stand beside [`scrollback`], over
-//! the same lines.
+//! rewritten by [`dialect`] *before* it gets there; what it has no place for (links, prompts) travels in its cells, see [`carried`].
 
+pub mod carried;
 pub mod cell;
+pub mod copy;
+pub mod copy_widget;
 pub mod dialect;
 pub mod emulator;
 pub mod input;
@@ -22,8 +25,17 @@ pub mod scrollback;
 mod terminal;
 pub mod widget;
 
-pub use mode::{Cursor, CursorShape, InputModes, MouseEncoding, MouseMode};
-pub use terminal::{Fed, Terminal};
+#[cfg(test)]
+mod column_tests;
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod recorded_tests;
+
+pub use mode::{Cursor, CursorShape, InputModes, KeyEncoding, MouseEncoding, MouseMode};
+pub use terminal::{Clipboard, Fed, Terminal};
 pub use widget::TerminalView;
 
 /// Size of a screen in cells. A terminal takes nothing below 1×1: a smaller one is taken as that.

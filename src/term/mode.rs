@@ -10,6 +10,10 @@ pub struct InputModes {
     pub application_keypad: bool,
     /// LNM: Enter sends CR LF.
     pub newline: bool,
+    /// DECBKM: the backspace key sends BS (0x08), and with control DEL; otherwise it is the other way round.
+    pub backspace_is_bs: bool,
+    /// How keys are written.
+    pub keys: KeyEncoding,
     /// Pastes are put between `ESC [200~` and `ESC [201~`.
     pub bracketed_paste: bool,
     /// The remote wants to be told when the pane gains or loses the focus (`? 1004`).
@@ -30,6 +34,8 @@ impl Default for InputModes {
             application_cursor: false,
             application_keypad: false,
             newline: false,
+            backspace_is_bs: false,
+            keys: KeyEncoding::Legacy,
             bracketed_paste: false,
             focus: false,
             alternate_screen: false,
@@ -38,6 +44,25 @@ impl Default for InputModes {
             mouse_encoding: MouseEncoding::Default,
         }
     }
+}
+
+/// How keys are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyEncoding {
+    /// By the bytes of a VT220's and a PC's keyboard.
+    #[default]
+    Legacy,
+    /// xterm's modifyOtherKeys: characters with modifiers as `CSI 27 ; modifiers ; character ~`; without `all`, only those that have
+    /// no bytes that everybody knows.
+    OtherKeys {
+        /// Level 2.
+        all: bool,
+    },
+    /// kitty's protocol: keys as `CSI number ; modifiers u`; without `all`, text as text.
+    Kitty {
+        /// All keys, also those that type text.
+        all: bool,
+    },
 }
 
 /// Which mouse events a remote asked for.

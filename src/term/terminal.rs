@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::dialect::Dialect;
 use super::emulator::Emulator;
-use super::scrollback::{Line, Scrollback};
+use super::scrollback::Scrollback;
 use super::{Cursor, InputModes, Size};
 
 /// What came of feeding bytes, beside the screen.
@@ -15,6 +15,30 @@ pub struct Fed {
     pub bell: bool,
     /// [`Terminal::title`] says something new.
     pub title_changed: bool,
+    /// The last that the remote wants on the user's clipboard. Whether it may is for others to say.
+    pub clipboard: Option<Clipboard>,
+}
+
+/// What a remote wants on the user's clipboard.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Clipboard {
+    /// This text; without controls but tabs and line ends.
+    Text(String),
+    /// More than is taken.
+    TooLong,
+    /// Something that is no text.
+    NoText,
+}
+
+impl std::fmt::Debug for Clipboard {
+    /// Without the text: what a session shows is in no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::TooLong => f.write_str("TooLong"),
+            Self::NoText => f.write_str("NoText"),
+        }
+    }
 }
 
 /// A terminal that a remote program writes to.
@@ -65,6 +89,19 @@ impl Terminal {
         self.dialect.title()
     }
 
+    /// Tells whether the user's terminal tells keys apart that have the same bytes in the legacy encoding: only then does the remote
+    /// get one of the newer encodings when it asks.
+    pub fn set_enhanced_keys(&mut self, enhanced: bool) {
+        self.dialect.set_enhanced_keys(enhanced);
+    }
+
+    /// While the remote is in the midst of a change that it wants to be seen at once (`? 2026`): a number, another for each
+    /// such change. The screen should not be drawn until it is over, within reason.
+    #[must_use]
+    pub fn synchronized(&self) -> Option<u32> {
+        self.dialect.synchronized()
+    }
+
     /// What the encoders of [`super::input`] need to know.
     #[must_use]
     pub fn input_modes(&self) -> InputModes {
@@ -75,15 +112,17 @@ impl Terminal {
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
         self.emulator.cursor_visible().then(|| {
-            let (row, col) = self.emulator.cursor_position();
-            Cursor { row, col: col.min(self.size().cols - 1), shape: self.emulator.cursor_shape() }
+            let (row, col) = self.dialect.cursor(&self.emulator);
+            Cursor { row, col, shape: self.emulator.cursor_shape() }
         })
     }
 
     /// A cell of the screen; none outside of it.
     #[must_use]
     pub fn cell(&self, row: u16, col: u16) -> Option<Cell<'_>> {
-        self.emulator.cell(row, col)
+        let mut cell = self.emulator.cell(row, col)?;
+        cell.style.inverse ^= self.dialect.reversed();
+        Some(cell)
     }
 
     /// Whether the alternate screen is shown, which has no scrollback.
@@ -92,16 +131,22 @@ impl Terminal {
         self.emulator.alternate_screen()
     }
 
-    /// How many lines one can scroll up to.
+    /// How many rows are kept above the screen.
     #[must_use]
     pub fn scrollback_len(&self) -> usize {
         self.emulator.scrollback().len()
     }
 
-    /// A line above the screen, counted upwards from 0.
+    /// All rows that can be looked at, those on the screen last. They stand still from here on.
     #[must_use]
-    pub fn scrollback_line(&self, above: usize) -> Option<&Line> {
-        self.emulator.scrollback().newest(above)
+    pub fn freeze(&self) -> Scrollback {
+        self.emulator.freeze()
+    }
+
+    /// How many rows have left the screen, whether they are still kept or not.
+    #[must_use]
+    pub fn rows_left(&self) -> u64 {
+        self.emulator.scrollback().total()
     }
 
     /// The rows of the screen as text, without spaces at their ends and empty rows at the bottom.

@@ -41,9 +41,9 @@ fn wide_and_combining_characters_keep_the_columns() {
 
 #[test]
 fn colours_and_attributes() {
-    let bytes = "\x1b[31ma\x1b[95mb\x1b[38;5;200;48;5;17mc\x1b[38;2;1;2;3;48;2;4;5;6md\x1b[m\x1b[1me\x1b[22;2mf\x1b[22;3mg\x1b[23;4mh\x1b[24;7mi";
-    let terminal = terminal(1, 10, bytes);
-    let buffer = draw(TerminalView::new(&terminal), 10, 1);
+    let bytes = "\x1b[31ma\x1b[95mb\x1b[38;5;200;48;5;17mc\x1b[38;2;1;2;3;48;2;4;5;6md\x1b[m\x1b[1me\x1b[22;2mf\x1b[22;3mg\x1b[23;4mh\x1b[24;7mi\x1b[27;5mj\x1b[25;9mk";
+    let terminal = terminal(1, 12, bytes);
+    let buffer = draw(TerminalView::new(&terminal), 12, 1);
     let colours: Vec<_> = (0..4).map(|x| (buffer[(x, 0)].fg, buffer[(x, 0)].bg)).collect();
     assert_eq!(
         colours,
@@ -54,13 +54,15 @@ fn colours_and_attributes() {
             (Paint::Rgb(1, 2, 3), Paint::Rgb(4, 5, 6)),
         ]
     );
-    let modifiers: Vec<_> = (4..10).map(|x| buffer[(x, 0)].modifier).collect();
+    let modifiers: Vec<_> = (4..12).map(|x| buffer[(x, 0)].modifier).collect();
     let expected = [
         Modifier::BOLD,
         Modifier::DIM,
         Modifier::ITALIC,
         Modifier::UNDERLINED,
         Modifier::REVERSED,
+        Modifier::SLOW_BLINK,
+        Modifier::CROSSED_OUT,
         Modifier::empty(),
     ];
     assert_eq!(modifiers, expected);
@@ -72,19 +74,6 @@ fn dimmed_dims_every_cell_and_keeps_the_text() {
     let buffer = draw(TerminalView::new(&terminal).dimmed(true), 4, 2);
     assert_eq!(rows(&buffer), ["ab  ", "    "]);
     assert!(buffer.content.iter().all(|cell| cell.modifier == Modifier::DIM), "{buffer:?}");
-}
-
-#[test]
-fn scrolled_shows_what_has_left() {
-    let terminal = terminal(2, 4, "1\r\n2\r\n\x1b[31m三\x1b[m\r\n4\r\n5");
-    assert_eq!(terminal.scrollback_len(), 3);
-    let view = TerminalView::new(&terminal);
-    assert_eq!(rows(&draw(view, 4, 2)), ["4   ", "5   "]);
-    let buffer = draw(view.scrolled(1), 4, 2);
-    assert_eq!(rows(&buffer), ["三   ", "4   "]);
-    assert_eq!(buffer[(0, 0)].fg, Paint::Indexed(1));
-    assert_eq!(rows(&draw(view.scrolled(3), 4, 2)), ["1   ", "2   "]);
-    assert_eq!(rows(&draw(view.scrolled(usize::MAX), 4, 2)), ["1   ", "2   "]);
 }
 
 #[test]
@@ -101,9 +90,7 @@ fn no_area_is_too_small_or_too_large() {
         let terminal = terminal(rows, cols, "日本\u{301}\r\nxyz\n\n\n\n\n\x1b[?1049h日");
         for width in [0, 1, 2, 5, 201] {
             for height in [0, 1, 3, 61] {
-                for scrolled in [0, 1, 100] {
-                    draw(TerminalView::new(&terminal).scrolled(scrolled).dimmed(true), width, height);
-                }
+                draw(TerminalView::new(&terminal).dimmed(true), width, height);
             }
         }
         // An area that is not all on the buffer.

@@ -39,11 +39,27 @@ pub enum Context {
     Form,
     /// A document is being chosen.
     Documents,
+    /// Accounts and regions are being chosen.
+    Places,
+    /// What was opened when.
+    History,
+    /// A sign-in is offered, or goes on.
+    Login,
+    /// An MFA code is being typed.
+    MfaCode,
+    /// A search in a session's lines is being typed.
+    Find,
+    /// A link in view is being named by its letters.
+    Hints,
+    /// A link is shown.
+    Link,
+    /// The file for a session's lines is being named.
+    Save,
 }
 
 impl Context {
     /// Every context, in the order in which help tells of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 24] = [
         Self::Search,
         Self::List,
         Self::Details,
@@ -52,6 +68,10 @@ impl Context {
         Self::Starting,
         Self::Ended,
         Self::Scroll,
+        Self::Find,
+        Self::Hints,
+        Self::Link,
+        Self::Save,
         Self::Menu,
         Self::Help,
         Self::Order,
@@ -60,6 +80,10 @@ impl Context {
         Self::Explain,
         Self::Form,
         Self::Documents,
+        Self::Places,
+        Self::History,
+        Self::Login,
+        Self::MfaCode,
     ];
 
     /// Its heading on the page of keys.
@@ -81,12 +105,31 @@ impl Context {
             Self::Explain => "When an instance cannot be reached",
             Self::Form => "In a form",
             Self::Documents => "Choosing a document",
+            Self::Places => "Choosing accounts and regions",
+            Self::History => "In the history",
+            Self::Login => "At a sign-in",
+            Self::MfaCode => "Typing an MFA code",
+            Self::Find => "Searching a session's lines",
+            Self::Hints => "Choosing a link",
+            Self::Link => "At a link",
+            Self::Save => "Saving a session's lines",
         }
     }
 
     /// Whether a printable key that no action claims is typed into a line of text here.
     pub const fn types_text(self) -> bool {
-        matches!(self, Self::Search | Self::Rename | Self::Form | Self::Documents)
+        matches!(
+            self,
+            Self::Search
+                | Self::Rename
+                | Self::Form
+                | Self::Documents
+                | Self::Places
+                | Self::Find
+                | Self::Hints
+                | Self::Save
+                | Self::MfaCode
+        )
     }
 }
 
@@ -154,6 +197,64 @@ pub enum Action {
     CopyScreen,
     /// Drop what has not been sent yet of a paste.
     CancelPaste,
+    /// See what the instance wants on the clipboard, and say whether it may.
+    Clipboard,
+    /// Show letters beside the links in view.
+    Links,
+    /// Open the link that is shown.
+    OpenLink,
+    /// Copy the link that is shown.
+    CopyLink,
+    /// Save the lines of this tab to a file.
+    Save,
+    /// Save with colours, or without.
+    ToggleColours,
+    /// Look for text, towards the newer.
+    Find,
+    /// Look for text, towards the older.
+    FindBack,
+    /// The text that is looked for is a regular expression, or is not.
+    ToggleRegex,
+    /// To the next place found.
+    NextMatch,
+    /// To the one before.
+    PreviousMatch,
+    /// Select characters.
+    SelectCharacters,
+    /// Select words.
+    SelectWords,
+    /// Select lines.
+    SelectLines,
+    /// Select a rectangle.
+    SelectBlock,
+    /// To the other end of the selection.
+    SwapEnds,
+    /// Copy what is selected.
+    CopySelection,
+    /// Half a page up.
+    HalfUp,
+    /// Half a page down.
+    HalfDown,
+    /// To the next word.
+    NextWord,
+    /// To the word before.
+    PreviousWord,
+    /// To the end of the word.
+    WordEnd,
+    /// To the first letter of the line that is no blank.
+    LineText,
+    /// To the first row in view.
+    ViewTop,
+    /// To the middle of the view.
+    ViewMiddle,
+    /// To the last row in view.
+    ViewBottom,
+    /// To the prompt before.
+    PreviousPrompt,
+    /// To the next prompt.
+    NextPrompt,
+    /// Back to the session at once.
+    CloseLook,
     /// Send the leader key itself.
     SendLeader,
     /// Go to the tab of that number; 1 is the fleet.
@@ -170,16 +271,32 @@ pub enum Action {
     Commands,
     /// Back to the search box.
     Search,
+    /// Put in what can stand at the cursor of the search box.
+    Complete,
     /// Filter by a tag.
     TagFilter,
     /// Ask AWS again.
     Refresh,
+    /// Choose accounts and regions, and see how each is.
+    Places,
+    /// Sign in, or type the code that is waited for.
+    Login,
+    /// Copy the address of the page where a sign-in is confirmed.
+    CopyPage,
     /// Details of the instance, its verdict first.
     Why,
     /// Copy the id of the instance.
     CopyId,
     /// Copy the line that mends it.
     CopyFix,
+    /// Copy all that is known of the instance, for a ticket.
+    CopyReport,
+    /// Make the row a favourite, or no longer.
+    Favourite,
+    /// What was opened when.
+    History,
+    /// Watch the row until it is ready; of an ended tab, start it anew then.
+    Watch,
     /// Mark the row, or take the mark away.
     Mark,
     /// Take all marks away.
@@ -304,6 +421,10 @@ pub struct Snapshot {
     pub connected: bool,
     /// Whether the list is being asked for at this moment.
     pub refreshing: bool,
+    /// Whether a login or a code is waited for.
+    pub needs_user: bool,
+    /// Whether there is a page where a sign-in is confirmed.
+    pub has_page: bool,
 }
 
 /// What `disabled` may know of the tab on the screen.
@@ -319,6 +440,8 @@ pub struct TabFacts {
     pub terminal: bool,
     /// It has an address to copy.
     pub address: bool,
+    /// It wants something on the clipboard.
+    pub wanted: bool,
 }
 
 impl Action {
@@ -346,7 +469,10 @@ impl Action {
                 | Self::Why
                 | Self::CopyId
                 | Self::CopyFix
+                | Self::CopyReport
                 | Self::Mark
+                | Self::Favourite
+                | Self::Watch
                 | Self::Menu
                 | Self::Up
                 | Self::Down
@@ -361,13 +487,15 @@ impl Action {
         match self {
             Self::Shell if now.marks == 0 => row(),
             Self::CopyId | Self::Forward | Self::Ssh | Self::Command => row(),
-            Self::Why => row(),
-            Self::Mark => row(),
+            Self::Why | Self::CopyReport => row(),
+            Self::Mark | Self::Favourite | Self::Watch => row(),
+            Self::Login => (!now.needs_user).then(|| "no login and no code is waited for".to_owned()),
+            Self::CopyPage => (!now.has_page).then(|| "there is no page to open yet".to_owned()),
             Self::CopyFix => (!now.has_fix).then(|| "there is no line to copy here".to_owned()),
             Self::UnmarkAll => (now.marks == 0).then(|| "nothing is marked".to_owned()),
             Self::Refresh if now.refreshing => Some("the list is being asked for already".to_owned()),
             Self::Duplicate | Self::Rename => in_tab(),
-            Self::Scroll | Self::CopyScreen => match tab {
+            Self::Scroll | Self::CopyScreen | Self::Links | Self::Save => match tab {
                 Some(tab) if !tab.terminal => Some("a forward has no screen".to_owned()),
                 _ => in_tab(),
             },
@@ -383,6 +511,10 @@ impl Action {
                 None => in_tab(),
                 Some(tab) if !tab.live && !tab.starting => Some("this session has ended already".to_owned()),
                 Some(_) => None,
+            },
+            Self::Clipboard => match tab {
+                Some(tab) if tab.wanted => None,
+                _ => Some("no instance wants anything on the clipboard here".to_owned()),
             },
             Self::CancelPaste => match tab {
                 Some(tab) if tab.pasting => None,

@@ -5,19 +5,22 @@ use super::action::{Action, Context::*, Contexts, Danger, Entry, Shown};
 const SEARCH: Contexts = Contexts::of(&[Search]);
 const LIST: Contexts = Contexts::of(&[List]);
 const FLEET: Contexts = Contexts::of(&[Search, List]);
-const TEXT: Contexts = Contexts::of(&[Search, Rename, Form, Documents]);
+const TEXT: Contexts = Contexts::of(&[Search, Rename, Form, Documents, Places, Find, Save]);
+/// Where there is something to erase.
+const ERASABLE: Contexts = TEXT.and(Contexts::of(&[MfaCode]));
 /// Where the leader key leads: the fleet, and every face of a tab.
-const LEAD: Contexts = Contexts::of(&[Search, List, Pane, Forward, Starting, Ended]);
+const LEAD: Contexts = Contexts::of(&[Search, List, Pane, Forward, Starting, Ended, Scroll]);
 const TAB: Contexts = Contexts::of(&[Pane, Forward, Starting, Ended]);
 /// A live forward.
 const FORWARD: Contexts = Contexts::of(&[Forward]);
 /// Forms.
 const FORM: Contexts = Contexts::of(&[Form]);
 const ENDED: Contexts = Contexts::of(&[Ended]);
+const SCROLL: Contexts = Contexts::of(&[Scroll]);
 /// Where single letters and arrows move a cursor or a page.
-const MOVES: Contexts = Contexts::of(&[List, Details, Scroll, Menu, Help, Order, Explain]);
-const ARROWS: Contexts = MOVES.and(SEARCH).and(Contexts::of(&[Form, Documents]));
-const POPUPS: Contexts = Contexts::of(&[Details, Scroll, Menu, Help, Order, Explain]);
+const MOVES: Contexts = Contexts::of(&[List, Details, Scroll, Menu, Help, Order, History, Explain]);
+const ARROWS: Contexts = MOVES.and(SEARCH).and(Contexts::of(&[Form, Documents, Places]));
+const POPUPS: Contexts = Contexts::of(&[Details, Menu, Help, Order, History, Explain]);
 
 const fn entry(
     action: Action,
@@ -110,15 +113,30 @@ pub static TABLE: &[Entry] = &[
         "mark",
         "mark the instance, or take its mark away",
         Shown::BarAndMenu("mark"),
-        &[(LIST, "space"), (SEARCH, "ctrl-space")],
+        &[(LIST, "space"), (SEARCH, "ctrl-space"), (Contexts::of(&[Places]), "tab")],
     ),
     entry(
         Action::Why,
         "why",
         "details of the instance, and why it cannot be reached",
         Shown::BarAndMenu("why"),
-        &[(LIST, "w"), (SEARCH, "alt-w"), (TAB, "leader d")],
+        &[(LIST, "w"), (SEARCH, "alt-w"), (TAB, "leader d"), (Contexts::of(&[Explain]), "w")],
     ),
+    entry(
+        Action::Watch,
+        "watch",
+        "watch it until it is ready; then start an ended tab anew",
+        Shown::BarAndMenu("watch"),
+        &[(LIST, "W"), (SEARCH, "alt-e"), (ENDED, "w"), (Contexts::of(&[Explain]), "W")],
+    ),
+    entry(
+        Action::Favourite,
+        "favourite",
+        "make it a favourite, or no longer",
+        Shown::Menu,
+        &[(LIST, "*"), (SEARCH, "alt-s")],
+    ),
+    entry(Action::History, "history", "what was opened when", Shown::Menu, &[(LIST, "H"), (SEARCH, "alt-l")]),
     entry(
         Action::Search,
         "search",
@@ -131,7 +149,35 @@ pub static TABLE: &[Entry] = &[
         "refresh",
         "ask AWS again",
         Shown::BarAndMenu("refresh"),
-        &[(FLEET, "ctrl-r"), (LIST, "r"), (Contexts::of(&[Documents]), "ctrl-r")],
+        &[(FLEET, "ctrl-r"), (LIST, "r"), (Contexts::of(&[Documents, Places]), "ctrl-r")],
+    ),
+    entry(
+        Action::Places,
+        "places",
+        "choose accounts and regions, and see how each is",
+        Shown::BarAndMenu("places"),
+        &[(LIST, "p"), (SEARCH, "alt-p")],
+    ),
+    entry(
+        Action::Login,
+        "login",
+        "sign in, or type the code that is waited for",
+        Shown::BarAndMenu("sign in"),
+        &[(LIST, "l"), (FLEET.and(Contexts::of(&[Places])), "ctrl-l"), (ENDED, "l"), (TAB, "leader l")],
+    ),
+    entry(
+        Action::CopyPage,
+        "copy-page",
+        "copy the address of the page where it is confirmed",
+        Shown::Bar("copy the address"),
+        &[(Contexts::of(&[Login]), "y")],
+    ),
+    entry(
+        Action::Complete,
+        "complete",
+        "complete the word that is being typed",
+        Shown::Help,
+        &[(SEARCH, "ctrl-f")],
     ),
     entry(Action::TagFilter, "tag-filter", "filter by a tag", Shown::Bar("tag filter"), &[(FLEET, "ctrl-t")]),
     entry(
@@ -170,6 +216,13 @@ pub static TABLE: &[Entry] = &[
         &[(Contexts::of(&[Explain, Details]), "y"), (LIST, "Y"), (SEARCH, "alt-y")],
     ),
     entry(
+        Action::CopyReport,
+        "copy-report",
+        "copy a report on the instance, for a ticket",
+        Shown::BarAndMenu("copy a report"),
+        &[(Contexts::of(&[Explain, Details]), "r"), (LIST, "R"), (SEARCH, "alt-r")],
+    ),
+    entry(
         Action::TryAnyway,
         "try-anyway",
         "start a session all the same",
@@ -204,6 +257,95 @@ pub static TABLE: &[Entry] = &[
         "copy the screen of the session",
         Shown::BarAndMenu("copy"),
         &[(TAB, "leader y")],
+    ),
+    entry(
+        Action::SelectCharacters,
+        "select",
+        "select characters, or nothing",
+        Shown::Bar("select"),
+        &[(SCROLL, "v"), (SCROLL, "space")],
+    ),
+    entry(
+        Action::CopySelection,
+        "copy-selection",
+        "copy what is selected, and go back",
+        Shown::Bar("copy"),
+        &[(SCROLL, "y"), (SCROLL, "enter")],
+    ),
+    entry(Action::Find, "find", "look for text below", Shown::Bar("find"), &[(SCROLL, "/")]),
+    entry(Action::FindBack, "find-back", "look for text above", Shown::Bar("find above"), &[(SCROLL, "?")]),
+    entry(Action::NextMatch, "next-match", "the next place found", Shown::Bar("next"), &[(SCROLL, "n")]),
+    entry(Action::PreviousMatch, "previous-match", "the place found before", Shown::Help, &[(SCROLL, "N")]),
+    entry(
+        Action::ToggleRegex,
+        "regex",
+        "take it as a regular expression, or as it stands",
+        Shown::Bar("regular expression"),
+        &[(Contexts::of(&[Find]), "ctrl-r")],
+    ),
+    entry(
+        Action::Links,
+        "links",
+        "letters beside the links in view: open or copy one",
+        Shown::BarAndMenu("links"),
+        &[(SCROLL, "f"), (TAB.and(SCROLL), "leader u")],
+    ),
+    entry(
+        Action::OpenLink,
+        "open-link",
+        "open the link; what may not be opened is copied",
+        Shown::Bar("open"),
+        &[(Contexts::of(&[Link]), "enter"), (Contexts::of(&[Link]), "o")],
+    ),
+    entry(
+        Action::CopyLink,
+        "copy-link",
+        "copy the link",
+        Shown::Bar("copy"),
+        &[(Contexts::of(&[Link]), "y")],
+    ),
+    entry(
+        Action::Save,
+        "save",
+        "save the lines of the session to a file",
+        Shown::BarAndMenu("save"),
+        &[(SCROLL, "s"), (TAB.and(SCROLL), "leader w")],
+    ),
+    entry(
+        Action::ToggleColours,
+        "colours",
+        "with colours, or as plain text",
+        Shown::Bar("colours"),
+        &[(Contexts::of(&[Save]), "tab")],
+    ),
+    entry(
+        Action::Clipboard,
+        "clipboard",
+        "see what the instance wants on the clipboard",
+        Shown::BarAndMenu("clipboard"),
+        &[(TAB, "leader v")],
+    ),
+    entry(Action::SelectWords, "select-words", "select words", Shown::Help, &[(SCROLL, "i")]),
+    entry(Action::SelectLines, "select-lines", "select lines", Shown::Help, &[(SCROLL, "V")]),
+    entry(Action::SelectBlock, "select-block", "select a rectangle", Shown::Help, &[(SCROLL, "ctrl-v")]),
+    entry(Action::SwapEnds, "swap-ends", "to the other end of the selection", Shown::Help, &[(SCROLL, "o")]),
+    entry(Action::HalfUp, "half-up", "half a page up", Shown::Help, &[(SCROLL, "ctrl-u")]),
+    entry(Action::HalfDown, "half-down", "half a page down", Shown::Help, &[(SCROLL, "ctrl-d")]),
+    entry(Action::NextWord, "next-word", "to the next word", Shown::Help, &[(SCROLL, "w")]),
+    entry(Action::PreviousWord, "previous-word", "to the word before", Shown::Help, &[(SCROLL, "b")]),
+    entry(Action::WordEnd, "word-end", "to the end of the word", Shown::Help, &[(SCROLL, "e")]),
+    entry(Action::LineText, "line-text", "to the first letter of the line", Shown::Help, &[(SCROLL, "^")]),
+    entry(Action::ViewTop, "view-top", "to the first row in view", Shown::Help, &[(SCROLL, "H")]),
+    entry(Action::ViewMiddle, "view-middle", "to the middle of the view", Shown::Help, &[(SCROLL, "M")]),
+    entry(Action::ViewBottom, "view-bottom", "to the last row in view", Shown::Help, &[(SCROLL, "L")]),
+    entry(Action::PreviousPrompt, "previous-prompt", "to the prompt before", Shown::Help, &[(SCROLL, "[")]),
+    entry(Action::NextPrompt, "next-prompt", "to the next prompt", Shown::Help, &[(SCROLL, "]")]),
+    entry(
+        Action::CloseLook,
+        "close-look",
+        "back to the session at once",
+        Shown::Bar("back"),
+        &[(SCROLL, "q"), (SCROLL, "ctrl-c")],
     ),
     entry(
         Action::CancelPaste,
@@ -249,7 +391,13 @@ pub static TABLE: &[Entry] = &[
         "take it; yes",
         Shown::Bar("yes"),
         &[
-            (Contexts::of(&[Menu, Order, Rename, Confirm, Form, Documents]), "enter"),
+            (
+                Contexts::of(&[
+                    Menu, Order, History, Rename, Confirm, Form, Documents, Places, Login, MfaCode, Find,
+                    Save,
+                ]),
+                "enter",
+            ),
             (Contexts::of(&[Confirm]), "y"),
         ],
     ),
@@ -273,16 +421,28 @@ pub static TABLE: &[Entry] = &[
         "close; no",
         Shown::Bar("close"),
         &[
-            (POPUPS.and(Contexts::of(&[Confirm, Rename, Form, Documents])), "esc"),
-            (POPUPS, "q"),
+            (
+                POPUPS
+                    .and(SCROLL)
+                    .and(Contexts::of(&[Confirm, Rename, Form, Documents, Places, Login, MfaCode])),
+                "esc",
+            ),
+            (Contexts::of(&[Find, Hints, Link, Save]), "esc"),
+            (POPUPS.and(Contexts::of(&[Link])), "q"),
             (Contexts::of(&[Confirm]), "n"),
-            (Contexts::of(&[Explain, Scroll]), "enter"),
+            (Contexts::of(&[Explain]), "enter"),
             (Contexts::of(&[Help]), "?"),
             (Contexts::of(&[Help]), "f1"),
             (Contexts::of(&[Details]), "w"),
             (Contexts::of(&[Menu]), "tab"),
             (Contexts::of(&[Order]), "o"),
-            (Contexts::of(&[Rename, Explain, Scroll, Form, Documents]), "ctrl-c"),
+            (Contexts::of(&[History]), "H"),
+            (
+                Contexts::of(&[
+                    Rename, Explain, Form, Documents, Places, Find, Hints, Link, Save, Login, MfaCode,
+                ]),
+                "ctrl-c",
+            ),
         ],
     ),
     entry(
@@ -299,7 +459,7 @@ pub static TABLE: &[Entry] = &[
         Shown::BarAndMenu("quit"),
         &[
             (LIST, "q"),
-            (FLEET.and(Contexts::of(&[Details, Menu, Help, Order, Confirm])), "ctrl-c"),
+            (FLEET.and(Contexts::of(&[Details, Menu, Help, Order, History, Confirm])), "ctrl-c"),
             (LEAD, "leader q"),
         ],
     )),
@@ -321,7 +481,13 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(Action::First, "first", "to the first", Shown::Help, &[(MOVES, "home"), (MOVES, "g")]),
     entry(Action::Last, "last", "to the last", Shown::Help, &[(MOVES, "end"), (MOVES, "G")]),
-    entry(Action::Erase, "erase", "erase a letter", Shown::Help, &[(TEXT, "backspace"), (TEXT, "ctrl-h")]),
+    entry(
+        Action::Erase,
+        "erase",
+        "erase a letter",
+        Shown::Help,
+        &[(ERASABLE, "backspace"), (ERASABLE, "ctrl-h")],
+    ),
     entry(
         Action::EraseForward,
         "erase-forward",
@@ -334,24 +500,36 @@ pub static TABLE: &[Entry] = &[
         "erase-word",
         "erase a word",
         Shown::Help,
-        &[(TEXT, "ctrl-w"), (TEXT, "alt-backspace")],
+        &[(ERASABLE, "ctrl-w"), (ERASABLE, "alt-backspace")],
     ),
-    entry(Action::EraseLine, "erase-line", "erase the line", Shown::Help, &[(TEXT, "ctrl-u")]),
-    entry(Action::CursorLeft, "cursor-left", "one letter to the left", Shown::Help, &[(TEXT, "left")]),
-    entry(Action::CursorRight, "cursor-right", "one letter to the right", Shown::Help, &[(TEXT, "right")]),
+    entry(Action::EraseLine, "erase-line", "erase the line", Shown::Help, &[(ERASABLE, "ctrl-u")]),
+    entry(
+        Action::CursorLeft,
+        "cursor-left",
+        "one letter to the left",
+        Shown::Help,
+        &[(TEXT.and(SCROLL), "left"), (SCROLL, "h")],
+    ),
+    entry(
+        Action::CursorRight,
+        "cursor-right",
+        "one letter to the right",
+        Shown::Help,
+        &[(TEXT.and(SCROLL), "right"), (SCROLL, "l")],
+    ),
     entry(
         Action::CursorStart,
         "cursor-start",
         "to the start of the line",
         Shown::Help,
-        &[(TEXT, "ctrl-a"), (TEXT, "home")],
+        &[(TEXT, "ctrl-a"), (TEXT, "home"), (SCROLL, "0")],
     ),
     entry(
         Action::CursorEnd,
         "cursor-end",
         "to the end of the line",
         Shown::Help,
-        &[(TEXT, "ctrl-e"), (TEXT, "end")],
+        &[(TEXT, "ctrl-e"), (TEXT, "end"), (SCROLL, "$")],
     ),
 ];
 

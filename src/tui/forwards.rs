@@ -5,14 +5,14 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 use tokio::sync::mpsc;
 
 use super::{
-    effect::Message,
+    effect::{Message, learned},
     event::{Event, Life},
     state::forward::{Run, Wish},
 };
 use crate::{
     aws::{Client, SessionOpener, StartRequest},
     config::Near,
-    fleet::InstanceId,
+    fleet::{InstanceId, Piece},
     session::kinds::forward::{self, Forward, ForwardEvent, Listen, Plan},
 };
 
@@ -36,7 +36,10 @@ impl Forwards {
         inbox: mpsc::Sender<Message>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let plan = Plan { listen: listen(&wish), lanes: wish.lanes.max(1) };
-        let opener = SessionOpener::new(client.clone(), request(target, wish));
+        let (refusals, id) = (inbox.clone(), target.to_string());
+        // One that is lost, where too much waits already, comes again with the next try.
+        let tell = move |attempt| drop(refusals.try_send(learned(&id, Piece::Attempt(attempt))));
+        let opener = SessionOpener::new(client.clone(), request(target, wish)).on_refusal(tell);
         let (handle, mut events) = forward::open(plan, Arc::new(client), Arc::new(opener));
         self.0.insert(life, handle);
         async move {

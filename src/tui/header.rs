@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{
-    state::{State, fleet::Access, tab::Dot},
+    state::{State, tab::Dot},
     text::fit,
 };
 use crate::fleet::{self, phrase};
@@ -61,7 +61,7 @@ pub fn hit(state: &State, x: u16) -> Option<usize> {
 /// from the one on the screen.
 pub fn header(state: &State) -> Header {
     let width = usize::from(state.size.cols);
-    let (brand, place, counts) = (" ssmtui  ".to_owned(), place(state), counts(state));
+    let (brand, place, counts) = (" ssmtui  ".to_owned(), state.fleet.places.words(), counts(state));
     let placed = if place.is_empty() { String::new() } else { format!("{place}   ") };
     for (brand, placed, counts, longest) in [
         (&*brand, &*placed, &*counts, 28),
@@ -138,23 +138,9 @@ fn labels(state: &State, longest: usize, mut x: u16) -> Vec<Label> {
         .collect()
 }
 
-/// `prod/eu-west-1`, `demo`.
-pub fn place(state: &State) -> String {
-    let place = &state.place;
-    let region = place.region.as_deref().filter(|region| !region.is_empty());
-    match (place.demo, &place.profile, region) {
-        (true, _, Some(region)) => format!("demo/{region}"),
-        (true, _, None) => "demo".to_owned(),
-        (_, Some(profile), Some(region)) => format!("{profile}/{region}"),
-        (_, Some(profile), None) => profile.clone(),
-        (_, None, Some(region)) => region.to_owned(),
-        (_, None, None) => String::new(),
-    }
-}
-
 fn counts(state: &State) -> String {
     let counts = state.fleet.counts;
-    if state.fleet.access != Access::Ready || counts.total() == 0 {
+    if !state.fleet.places.is_ready() || counts.total() == 0 {
         return String::new();
     }
     let (ready, online) = (counts.of(fleet::State::Ready), counts.of(fleet::State::Online));

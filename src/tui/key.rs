@@ -11,6 +11,10 @@ use crate::config::{Chord, Key};
 /// A terminal without the newer keyboard protocols sends `ctrl-\ ] ^ _` as the bytes 0x1C to 0x1F, which crossterm
 /// reads as `ctrl-4` to `ctrl-7`; here they are what was pressed.
 pub fn chord(event: &KeyEvent) -> Option<Chord> {
+    // No keymap has them; the letter alone would be another key.
+    if event.modifiers.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER) {
+        return None;
+    }
     let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
     let mut shift = event.modifiers.contains(KeyModifiers::SHIFT);
     let key = match event.code {

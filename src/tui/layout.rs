@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::{fleet::Column, term};
+use crate::{fleet::Column, term, tui::state::place::Spread};
 
 /// From here on the details stand beside the list.
 const WIDE: u16 = 100;
@@ -120,6 +120,8 @@ const fn width(column: Column) -> (u16, u16) {
         Column::Type => (12, 12),
         Column::Launched => (9, 9),
         Column::Role => (18, 18),
+        Column::Account | Column::Profile => (12, 18),
+        Column::Region => (12, 14),
     }
 }
 
@@ -149,12 +151,21 @@ const PLACES: [Column; 9] = [
     Column::Type,
 ];
 
+/// The columns of where a row is, as far as rows differ in them.
+fn of_place(spread: Spread) -> impl Iterator<Item = Column> + Clone {
+    [(spread.account, Column::Account), (spread.profile, Column::Profile), (spread.region, Column::Region)]
+        .into_iter()
+        .filter_map(|(differs, column)| differs.then_some(column))
+}
+
 /// The columns that `cells` cells have room for: first their short forms by importance, then the rest of the room to
 /// what it lengthens most usefully.
-pub fn columns(cells: u16) -> Vec<Shown> {
+pub fn columns(cells: u16, spread: Spread) -> Vec<Shown> {
     let mut left = cells.saturating_sub(GUTTER);
     let mut chosen: Vec<(Column, u16)> = Vec::new();
-    for column in IMPORTANCE {
+    // Of rows that differ in it, where they are is what tells them apart: right behind name, state and id.
+    let (first, rest) = IMPORTANCE.split_at(3);
+    for column in first.iter().copied().chain(of_place(spread)).chain(rest.iter().copied()) {
         let need = width(column).0 + if chosen.is_empty() { 0 } else { GAP };
         if need > left {
             if chosen.is_empty() {
@@ -166,7 +177,15 @@ pub fn columns(cells: u16) -> Vec<Shown> {
         left -= need;
         chosen.push((column, width(column).0));
     }
-    for column in [Column::Name, Column::Platform, Column::Id, Column::Name] {
+    for column in [
+        Column::Name,
+        Column::Region,
+        Column::Platform,
+        Column::Id,
+        Column::Account,
+        Column::Profile,
+        Column::Name,
+    ] {
         if let Some((_, cells)) = chosen.iter_mut().find(|(c, _)| *c == column) {
             let more = (width(column).1.saturating_sub(*cells)).min(left);
             // A half-long id is no better than a short one.
@@ -180,8 +199,12 @@ pub fn columns(cells: u16) -> Vec<Shown> {
         *cells += left;
     }
     let mut x = GUTTER.min(cells);
-    PLACES
-        .into_iter()
+    let (first, rest) = PLACES.split_at(2);
+    first
+        .iter()
+        .copied()
+        .chain(of_place(spread))
+        .chain(rest.iter().copied())
         .filter_map(|column| chosen.iter().find(|(c, _)| *c == column))
         .map(|(column, width)| {
             let shown = Shown { column: *column, x, width: *width };
@@ -196,7 +219,7 @@ mod tests {
     use super::*;
 
     fn names(cells: u16) -> Vec<&'static str> {
-        columns(cells).iter().map(|shown| shown.column.word()).collect()
+        columns(cells, Spread::default()).iter().map(|shown| shown.column.word()).collect()
     }
 
     #[test]
@@ -206,10 +229,17 @@ mod tests {
         assert_eq!(names(78), ["name", "id", "platform", "state", "seen"]);
         assert_eq!(names(5), ["name"]);
         for cells in 40..300 {
-            let shown = columns(cells);
+            let shown = columns(cells, Spread::default());
             let last = shown.last().unwrap();
             assert_eq!(last.x + last.width, cells, "{cells}: {shown:?}");
         }
+    }
+
+    #[test]
+    fn where_rows_are_stands_behind_their_ids_when_they_differ() {
+        let spread = Spread { account: true, region: true, profile: false };
+        let names: Vec<_> = columns(90, spread).iter().map(|shown| shown.column.word()).collect();
+        assert_eq!(names, ["name", "id", "account", "region", "state"]);
     }
 
     #[test]

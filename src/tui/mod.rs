@@ -16,7 +16,10 @@
 //! | [`update`] | state × event → effects | pure: no I/O, no clock |
 //! | [`view`] | state → frame | pure: no change, no clock |
 //! | `effect`, `stream`, `forwards` | the only place that starts work | shell |
+//! | `keep` | what is kept on the disk: lists of the last time, history | shell |
+//! | `login` | sign-ins and MFA codes | shell |
 //! | `local`, `ssh` | a program of this machine in a tab | shell |
+//! | `file` | files that the user saves | shell |
 //! | `run`, `screen` | terminal, loop, signals | shell |
 //!
 //! One task owns the state; results come back as events in bounded channels.
@@ -25,12 +28,15 @@ pub mod action;
 mod action_table;
 mod effect;
 pub mod event;
+mod file;
 mod forwards;
 pub mod header;
+mod keep;
 pub mod key;
 pub mod keymap;
 pub mod layout;
 mod local;
+mod login;
 mod run;
 mod screen;
 mod ssh;
@@ -50,10 +56,10 @@ use crate::{aws, config};
 /// What the app is started with.
 #[derive(Debug)]
 pub struct Options {
-    /// How to get at AWS; kept, so that the screen can try again after a login.
-    pub connector: aws::Connector,
-    /// Whether this is the simulated region.
-    pub demo: bool,
+    /// Whose AWS is asked.
+    pub ground: aws::Ground,
+    /// The accounts and regions to begin with, in this order.
+    pub scopes: Vec<aws::Scope>,
     /// The user's settings.
     pub config: config::Config,
 }
@@ -64,6 +70,9 @@ pub enum Error {
     /// The keys of the config file do not make a keymap.
     #[error("the `[keys]` of the config file are wrong at {0}")]
     Keys(config::Problem),
+    /// The queries of the config file are none.
+    #[error("the `[queries]` of the config file are wrong at {0}")]
+    Queries(config::Problem),
     /// Standard input or output is no terminal.
     #[error("the app needs a terminal; `ssmtui ls` and `ssmtui connect` work without one")]
     NoTerminal,

@@ -20,13 +20,14 @@ use super::{
     Error, Options,
     effect::{Message, Outcome, Works},
     event::{Effect, Event, Now},
+    keep::Keep,
     keymap::Keymap,
     screen::Screen,
-    state::{Place, State, form::Saved, forward::Wish},
+    state::{State, chooser::Group, form::Saved, forward::Wish, query},
     update::{begin, update},
     view::{Theme, cursor_shape, view},
 };
-use crate::{aws::Connector, config::Config, term};
+use crate::{aws::Ground, config::Config, fleet::Place, term};
 
 /// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
 /// the echo is what users feel.
@@ -41,19 +42,30 @@ const BATCH: usize = 256;
 /// The keymap is wrong, or the terminal cannot be used.
 pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     let keymap = Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
-    let place = match &options.connector {
-        Connector::Environment(scope) => {
-            Place { profile: scope.profile.clone(), region: scope.region.clone(), ..Place::default() }
-        }
-        Connector::Simulated(simulated) => {
-            Place { region: Some(simulated.region.clone()), demo: options.demo, ..Place::default() }
-        }
-    };
+    let queries = query::saved(&options.config.queries).map_err(Error::Queries)?;
     let screen = Screen::enter()?;
     let size = screen.size()?;
-    let mut state = State::new(keymap, place, options.config.refresh, size, now());
+    let mut state = State::new(keymap, options.config.refresh, size, now());
+    state.window.tells_keys_apart = screen.tells_keys_apart();
+    state.fleet.places.demo = matches!(options.ground, Ground::Simulated(_));
+    for scope in options.scopes {
+        let text = |text: Option<String>| text.map(Into::into);
+        let (profile, region) = (text(scope.profile), text(scope.region));
+        state.fleet.places.add(Place { profile, region, ..Place::default() });
+    }
+    state.folder = std::env::current_dir().unwrap_or_default();
+    state.terminal = options.config.terminal;
     state.memory.saved = saved(&options.config);
-    let (works, messages) = Works::new(options.connector)?;
+    state.fleet.asked.saved = queries;
+    state.memory.groups = options
+        .config
+        .groups
+        .iter()
+        .map(|(name, group)| Group { name: name.clone(), pairs: group.pairs() })
+        .collect();
+    // What a simulated region shows is not worth remembering.
+    let keep = if state.fleet.places.demo { Keep::default() } else { Keep::platform(options.config.history) };
+    let (works, messages) = Works::new(options.ground, keep)?;
     let theme = match std::env::var_os("NO_COLOR") {
         Some(value) if !value.is_empty() => Theme::PLAIN,
         _ => Theme::COLOURED,
@@ -105,15 +117,18 @@ impl App {
             signal(SignalKind::interrupt())?,
             signal(SignalKind::quit())?,
         ];
-        if self.perform(begin())? == Next::Leave {
+        let effects = begin(&self.state);
+        if self.perform(effects)? == Next::Leave {
             return Ok(());
         }
+        self.last_time(messages).await?;
         let mut drawn = Instant::now();
         let mut echo_awaited = false;
         self.draw()?;
         loop {
             // A frame that is owed wakes the loop; so does a deadline of the state.
-            let frame = self.state.dirty.then(|| drawn + FRAME);
+            let held = self.state.held_until();
+            let frame = self.state.dirty.then(|| held.map_or(drawn + FRAME, |held| held.max(drawn + FRAME)));
             let wake = [frame, self.state.next_deadline()].into_iter().flatten().min();
             let sleep = pin!(async {
                 match wake {
@@ -163,13 +178,25 @@ impl App {
                     return Ok(());
                 }
             }
-            if self.state.dirty && (urgent || echo_awaited || drawn.elapsed() >= FRAME) {
+            let held = self.state.held_until().is_some_and(|until| Instant::now() < until);
+            if self.state.dirty && !held && (urgent || echo_awaited || drawn.elapsed() >= FRAME) {
                 self.draw()?;
                 drawn = Instant::now();
                 echo_awaited = false;
             }
             echo_awaited |= urgent;
         }
+    }
+
+    /// The list of the last time belongs to the first frame, if it can be had within the time of one.
+    async fn last_time(&mut self, messages: &mut tokio::sync::mpsc::Receiver<Message>) -> io::Result<()> {
+        let until = tokio::time::Instant::now() + FRAME;
+        while !self.state.has_last_time() {
+            let Ok(Some(message)) = tokio::time::timeout_at(until, messages.recv()).await else { break };
+            let event = self.works.receive(message);
+            self.happened(event)?;
+        }
+        Ok(())
     }
 
     fn happened(&mut self, event: Event) -> io::Result<Next> {
@@ -218,6 +245,8 @@ fn push(events: &mut VecDeque<Event>, input: Option<io::Result<Input>>) -> bool 
         Some(Ok(Input::Paste(text))) => Event::Paste(text),
         Some(Ok(Input::Mouse(mouse))) => Event::Mouse(mouse),
         Some(Ok(Input::Resize(cols, rows))) => Event::Resized(term::Size { rows, cols }),
+        Some(Ok(Input::FocusGained)) => Event::Focused(true),
+        Some(Ok(Input::FocusLost)) => Event::Focused(false),
         Some(Ok(_)) => return false,
         // The terminal is gone.
         Some(Err(_)) | None => Event::Told,

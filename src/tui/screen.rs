@@ -2,23 +2,47 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal, Stdout, Write},
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crossterm::{
     cursor::{SetCursorStyle, Show},
-    event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
+    event::{
+        DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+        EnableFocusChange, EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
+        PushKeyboardEnhancementFlags,
+    },
     execute, queue,
     terminal::{
         BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        disable_raw_mode, enable_raw_mode,
+        disable_raw_mode, enable_raw_mode, supports_keyboard_enhancement,
     },
 };
 use ratatui::{Frame, Terminal, backend::CrosstermBackend};
 
 use super::Error;
 use crate::term::{self, CursorShape};
+
+/// Names by which terminals are known that may have kitty's keyboard protocol: the beginnings of `TERM` and `TERM_PROGRAM`. Others
+/// are not asked: one that answers nothing at all would keep the first frame waiting.
+const MAY_TELL_KEYS_APART: &[&str] = &[
+    "xterm-kitty",
+    "xterm-ghostty",
+    "ghostty",
+    "foot",
+    "alacritty",
+    "wezterm",
+    "WezTerm",
+    "iTerm.app",
+    "rio",
+];
+
+/// Whether the terminal was asked to tell keys apart, for whoever gives it back.
+static KEYS_APART: AtomicBool = AtomicBool::new(false);
 
 /// The user's terminal while it is ours.
 pub(super) struct Screen {
@@ -36,8 +60,14 @@ impl Screen {
         // What the instance draws keeps its colours under NO_COLOR; ours go by the theme.
         crossterm::style::force_color_output(true);
         enable_raw_mode()?;
-        let entered = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture);
-        let terminal = entered.and_then(|()| {
+        let entered = execute!(
+            io::stdout(),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableMouseCapture,
+            EnableFocusChange
+        );
+        let terminal = entered.and_then(|()| tell_keys_apart()).and_then(|()| {
             Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 << 10, io::stdout())))
         });
         match terminal {
@@ -47,6 +77,11 @@ impl Screen {
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether the terminal tells keys apart that have the same bytes in the legacy encoding.
+    pub(super) fn tells_keys_apart(&self) -> bool {
+        KEYS_APART.load(Ordering::Relaxed)
     }
 
     /// The window's size.
@@ -88,11 +123,31 @@ impl Drop for Screen {
     }
 }
 
+/// Asks for keys that can be told apart, of a terminal that can.
+fn tell_keys_apart() -> io::Result<()> {
+    let known = ["TERM", "TERM_PROGRAM"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .any(|value| MAY_TELL_KEYS_APART.iter().any(|name| value.starts_with(name)));
+    // A terminal that does not answer has not.
+    if known && supports_keyboard_enhancement().unwrap_or(false) {
+        KEYS_APART.store(true, Ordering::Relaxed);
+        let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES
+            | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS;
+        execute!(io::stdout(), PushKeyboardEnhancementFlags(flags))?;
+    }
+    Ok(())
+}
+
 /// Gives the terminal back. Nothing can be done about a terminal that takes no more.
 fn restore() {
+    if KEYS_APART.swap(false, Ordering::Relaxed) {
+        let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
+    }
     let _ = execute!(
         io::stdout(),
         EndSynchronizedUpdate,
+        DisableFocusChange,
         DisableMouseCapture,
         DisableBracketedPaste,
         SetCursorStyle::DefaultUserShape,

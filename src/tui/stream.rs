@@ -84,6 +84,13 @@ impl Handle {
         }
     }
 
+    /// A lost connection need not wait for its next attempt.
+    pub(super) fn hurry(&self) {
+        if let Self::Session(commands) = self {
+            commands.hurry();
+        }
+    }
+
     /// Ends it.
     pub(super) fn end(&self) {
         match self {

@@ -57,6 +57,31 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
+/// The text with what has no glyph made visible: `^[` for ESC, `^C`, `^?`; others as `�`. Tabs are two spaces.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push_str("  "),
+            '\0'..='\u{1f}' => shown.extend(['^', char::from(c as u8 + b'@')]),
+            '\u{7f}' => shown.push_str("^?"),
+            c if c.is_control() || is_turning(c) => shown.push(char::REPLACEMENT_CHARACTER),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// How many characters of a paste are left out: they would press keys.
+pub fn controls(text: &str) -> usize {
+    text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')).count()
+}
+
+/// Whether a character turns the direction of what follows, and so can hide what a text says.
+fn is_turning(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A span as people say it: `0.4 s` below ten seconds if `tenths`, else `12 s`, `3 min`, `2 h`.
 pub fn span(time: Duration, tenths: bool) -> String {
     match time.as_secs() {
@@ -91,6 +116,13 @@ mod tests {
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("a\nb", 10), ["a", "b"]);
         assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        assert_eq!(visible("a\x1b[31m\tb\x03\x7f"), "a^[[31m  b^C^?");
+        assert_eq!(visible("a\u{9b}\u{202e}b"), "a\u{fffd}\u{fffd}b");
+        assert_eq!(visible("grüße 日本"), "grüße 日本");
     }
 
     #[test]

@@ -265,7 +265,7 @@ fn an_ended_sso_login_names_the_profile_to_sign_in() {
     );
     let said = stderr(&world.run(&["--profile", "prod", "ls"]));
     assert!(said.contains("no SSO login on this machine for profile `prod`"), "{said}");
-    assert!(said.contains("run `aws sso login --profile prod`"), "{said}");
+    assert!(said.contains("run `ssmtui login --profile prod`"), "{said}");
     let unknown = stderr(&world.run(&["--profile", "prd", "ls"]));
     assert!(unknown.contains("credentials files have") && unknown.contains("prod"), "{unknown}");
 }
@@ -469,6 +469,27 @@ fn sim_runs_a_command_and_ends_with_its_code() {
     let outside = world.run(&["sim", "--listen", "0.0.0.0:0"]);
     assert_eq!(outside.status.code(), Some(1));
     assert!(stderr(&outside).contains("loopback"), "{}", stderr(&outside));
+}
+
+#[test]
+fn sim_gives_its_command_a_profile_for_every_way_in() {
+    let world = World::empty();
+    let program = env!("CARGO_BIN_EXE_ssmtui");
+    for (profile, region, node) in [
+        ("prod", "eu-west-1", "web-1"),
+        ("staging", "us-east-1", "canary-1"),
+        ("data-ops", "eu-west-1", "spark-1"),
+        ("staging-reader", "eu-west-1", "win-1"),
+    ] {
+        let ls = [program, "--profile", profile, "--region", region, "ls", node, "--json"];
+        let output = world.run(&[&["sim", "--"], &ls[..]].concat());
+        assert!(stdout(&output).contains(&format!("\"{node}\"")), "{profile}: {}", stderr(&output));
+    }
+    let script = r#"stat -c %a "$AWS_CONFIG_FILE" "$AWS_SHARED_CREDENTIALS_FILE"; echo "$AWS_CONFIG_FILE $SSMTUI_SIM_MFA_DATA""#;
+    let told = stdout(&world.run(&["sim", "--", "sh", "-c", script]));
+    let (config, secret) = told.trim().strip_prefix("600\n600\n").unwrap().split_once(' ').unwrap();
+    assert_eq!(secret.len(), 64);
+    assert!(!std::path::Path::new(config).exists(), "what was written for the command goes with it");
 }
 
 #[test]

@@ -81,7 +81,10 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
-        || path.file_stem().is_some_and(|stem| stem == "tests" || stem == "recording")
+        || path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .is_some_and(|stem| stem == "tests" || stem == "recording" || stem.ends_with("_tests"))
 }
 
 fn assert_none(complaints: Vec<String>) {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs};
 
-use crate::harness::{Program, World, open, prompt};
+use crate::harness::{Program, World, find, open, prompt};
 
 fn lines(count: usize) -> String {
     (1..=count).fold(String::new(), |mut text, number| {
@@ -76,6 +76,46 @@ fn peers_c07_a_shell_that_knows_pastes_gets_many_lines_unasked_and_runs_none_of_
     app.press("\r");
     app.wait_until("both ran", |screen| screen.text().lines().any(|line| line.trim() == "second"));
     assert!(file.exists());
+}
+
+#[test]
+fn a_paste_before_the_prompt_is_not_lost() {
+    let world = World::new();
+    let mut app = world.app(30, 100);
+    find(&mut app, "web-1");
+    // In one piece with the key that opens the session: it is still starting then, as a rule.
+    app.press("\r\x1b[200~echo first-$((1+1))\recho second-$((1+1))\r\x1b[201~");
+    app.wait_for("2 lines go to web-1, which runs each line as it comes.");
+    app.press("y");
+    app.wait_for("first-2");
+    app.wait_for("second-2");
+}
+
+#[test]
+fn peers_c07_a_paste_that_nobody_reads_is_stopped_on_the_way() {
+    const BYTES: usize = 10 << 20;
+    let world = World::new();
+    let mut app = world.app(30, 100);
+    open(&mut app, "web-1");
+    let (go, got) = (world.home().join("go"), world.home().join("got"));
+    app.press(&format!(
+        "mkfifo {0}; stty -icanon -echo; echo wai''ting; read x < {0}; sed -u /over/q > {1}; stty sane; echo sed-en''ded\r",
+        go.display(),
+        got.display()
+    ));
+    app.wait_for("waiting");
+    paste(&mut app, &"x".repeat(BYTES));
+    app.wait_for("stop paste");
+    app.press("\x1dk");
+    app.wait_for("the rest of the paste was dropped");
+    app.wait_gone("stop paste");
+    fs::write(&go, "\n").unwrap();
+    app.press("\rover\r");
+    app.wait_for("sed-ended");
+    let got = fs::read_to_string(&got).unwrap();
+    let (pasted, typed) = got.split_once('\n').unwrap();
+    assert!(pasted.bytes().all(|byte| byte == b'x') && pasted.len() < BYTES / 10, "{} bytes", pasted.len());
+    assert_eq!(typed, "over\n", "what is typed after it arrives");
 }
 
 #[test]

@@ -47,6 +47,45 @@ for target, status in ((web, "connected"), (idle, "notconnected"), ("i-012345678
     code, answer, why = aws("ssm", "get-connection-status", "--target", target)
     check(f"get-connection-status of {target}", code == 0 and answer == {"Target": target, "Status": status}, why or answer)
 
+# What explains a machine: its network, its rights, its region's settings.
+for service, command, member in (
+    ("ec2", "describe-vpcs", "Vpcs"),
+    ("ec2", "describe-subnets", "Subnets"),
+    ("ec2", "describe-route-tables", "RouteTables"),
+    ("ec2", "describe-nat-gateways", "NatGateways"),
+    ("ec2", "describe-vpc-endpoints", "VpcEndpoints"),
+    ("ec2", "describe-security-groups", "SecurityGroups"),
+    ("ec2", "describe-network-acls", "NetworkAcls"),
+    ("ec2", "describe-images", "Images"),
+    ("ec2", "describe-instance-status", "InstanceStatuses"),
+    ("ec2", "describe-iam-instance-profile-associations", "IamInstanceProfileAssociations"),
+    ("iam", "list-instance-profiles", "InstanceProfiles"),
+    ("iam", "list-account-aliases", "AccountAliases"),
+    ("ssm", "describe-activations", "ActivationList"),
+):
+    code, answer, why = aws(service, command)
+    check(f"{service} {command}", code == 0 and answer[member], why)
+code, answer, why = aws("ec2", "describe-vpc-attribute", "--vpc-id", "vpc-00000000000000083", "--attribute", "enableDnsHostnames")
+check("a VPC's attribute", code == 0 and answer["EnableDnsHostnames"] == {"Value": False}, why)
+for command, arguments, member in (
+    ("get-instance-profile", ("--instance-profile-name", "ssm-node"), "InstanceProfile"),
+    ("get-role", ("--role-name", "ssm-node"), "Role"),
+    ("list-attached-role-policies", ("--role-name", "ssm-node"), "AttachedPolicies"),
+    ("list-role-policies", ("--role-name", "etl-node"), "PolicyNames"),
+    ("get-role-policy", ("--role-name", "etl-node", "--policy-name", "run-command"), "PolicyDocument"),
+    ("get-policy", ("--policy-arn", "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"), "Policy"),
+    ("get-policy-version", ("--policy-arn", "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore", "--version-id", "v1"), "PolicyVersion"),
+):
+    code, answer, why = aws("iam", command, *arguments)
+    check(f"iam {command}", code == 0 and answer[member], why)
+actions = ("ssm:UpdateInstanceInformation", "ssmmessages:OpenControlChannel")
+code, answer, why = aws("iam", "simulate-principal-policy", "--policy-source-arn", "arn:aws:iam::123456789012:role/regulated-node", "--action-names", *actions)
+decisions = [(r["EvalDecision"], r["OrganizationsDecisionDetail"]["AllowedByOrganizations"]) for r in answer["EvaluationResults"]]
+same("the simulator sees the organisation", decisions, [("allowed", True), ("explicitDeny", False)])
+SETTING = "/ssm/managed-instance/default-ec2-instance-management-role"
+code, answer, why = aws("ssm", "get-service-setting", "--setting-id", SETTING)
+check("default host management is on", code == 0 and answer["ServiceSetting"]["SettingValue"].startswith("service-role/"), why)
+
 # A session from its start to its end.
 client = botocore.session.get_session().create_client("ssm")
 session = client.start_session(Target=web, Reason="peers")["SessionId"]
@@ -89,23 +128,53 @@ for arguments, words in (
     (("ec2", "describe-instances", "--instance-ids", "i-0123456789abcdef0"), "(InvalidInstanceID.NotFound) when calling the DescribeInstances operation: The instance ID 'i-0123456789abcdef0' does not exist"),
     (("ec2", "describe-instances", "--instance-ids", "web-1"), "(InvalidInstanceID.Malformed)"),
     (("ec2", "describe-instances", "--dry-run"), "(DryRunOperation)"),
-    (("ec2", "describe-vpcs",), "(InvalidAction)"),
+    (("ec2", "describe-hosts",), "(InvalidAction)"),
+    (("ec2", "describe-vpcs", "--vpc-ids", "vpc-1"), "(InvalidVpcID.NotFound)"),
+    (("iam", "get-role", "--role-name", "moon"), "(NoSuchEntity) when calling the GetRole operation: The role with name moon cannot be found."),
     (("ssm", "list-commands",), "(UnknownOperationException)"),
 ):
     code, _, why = aws(*arguments)
     check(" ".join(arguments), code != 0 and words in why, why)
+
+# What mends a machine is typed, and the machine comes by itself.
+bare = node("bare-1")
+code, _, why = aws("ec2", "associate-iam-instance-profile", "--instance-id", bare, "--iam-instance-profile", "Name=ssm-node")
+check("associate-iam-instance-profile", code == 0, why)
+code, _, why = aws("ec2", "reboot-instances", "--instance-ids", bare)
+check("reboot-instances", code == 0, why)
+vault = node("vault-3")
+code, _, why = aws("ec2", "authorize-security-group-ingress", "--group-id", "sg-0000000000000009e", "--protocol", "tcp", "--port", "443", "--source-group", "sg-00000000000000012")
+check("authorize-security-group-ingress", code == 0, why)
+etl = node("etl-1")
+code, _, why = aws("iam", "attach-role-policy", "--role-name", "etl-node", "--policy-arn", "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
+check("attach-role-policy", code == 0, why)
+for mended in (bare, vault, etl):
+    for _ in range(100):
+        _, answer, _ = aws("ssm", "get-connection-status", "--target", mended)
+        if answer["Status"] == "connected":
+            break
+    same(f"{mended} comes", answer["Status"], "connected")
 
 # A wrong secret, a wrong key, a wrong region, no credentials.
 for name, environment, words in (
     ("a wrong secret", {"AWS_SECRET_ACCESS_KEY": "wrong"}, ("(InvalidSignatureException)", "(AuthFailure)", "(SignatureDoesNotMatch)")),
     ("a wrong key", {"AWS_ACCESS_KEY_ID": "AKIASOMEBODYELSE0000"}, ("(UnrecognizedClientException)", "(AuthFailure)", "(InvalidClientTokenId)")),
     ("a stale token", {"AWS_SESSION_TOKEN": "stale"}, ("(UnrecognizedClientException)", "(AuthFailure)", "(InvalidClientTokenId)")),
-    ("another region", {"AWS_DEFAULT_REGION": "eu-north-1"}, ("valid region", "(AuthFailure)", "valid region")),
+    ("a region that there is not", {"AWS_DEFAULT_REGION": "xx-nowhere-1"}, ("valid region", "(AuthFailure)", "valid region")),
+    ("a region that is not enabled", {"AWS_DEFAULT_REGION": "ap-east-1"}, ("(UnrecognizedClientException)", "(AuthFailure)", "(InvalidClientTokenId)")),
 ):
     calls = (("ssm", "describe-sessions", "--state", "Active"), ("ec2", "describe-instances"), ("sts", "get-caller-identity"))
     for arguments, said in zip(calls, words):
         code, _, why = aws(*arguments, **environment)
         check(f"{name} is refused by {arguments[0]}", code != 0 and said in why, why)
+# One that is enabled and has nothing in it.
+for name, arguments in (
+    ("Sessions", ("ssm", "describe-sessions", "--state", "Active")),
+    ("InstanceInformationList", ("ssm", "describe-instance-information")),
+    ("Reservations", ("ec2", "describe-instances")),
+):
+    code, answer, why = aws(*arguments, AWS_DEFAULT_REGION="eu-north-1")
+    check(f"an empty region has no {name}", code == 0 and answer[name] == [], why)
 code, _, why = aws("ssm", "describe-sessions", "--state", "Active", "--no-sign-request")
 check("an unsigned call is refused", code != 0 and "MissingAuthenticationToken" in why, why)
 finish()

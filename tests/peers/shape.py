@@ -5,10 +5,11 @@ import re
 from datetime import datetime
 from xml.etree import ElementTree
 
-# The model spells the one value of this enum `Windows`; EC2 itself answers `windows`, as its own documentation says.
-AS_EC2_ANSWERS = {("PlatformValues", "windows")}
-# Timestamps of EC2.
+# The model spells these `Windows` and `Available`; EC2 itself answers `windows` and `available`, as its own documentation says.
+AS_EC2_ANSWERS = {("PlatformValues", "windows"), *(("State", word) for word in ("available", "pendingAcceptance", "rejected", "failed"))}
+# Timestamps of EC2, and of the other query protocols.
 ISO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+ISO_SECONDS = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$")
 
 
 def classes(pattern):
@@ -125,7 +126,7 @@ def judge_xml(shape, element, where, complaints, ec2):
         if not re.fullmatch(r"-?\d+", text):
             complaints.append(f"{where}: not a whole number: {text!r}")
     elif kind == "timestamp":
-        if not ISO.match(text) or not datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ"):
+        if not (ISO if ec2 else ISO_SECONDS).match(text) or not datetime.fromisoformat(text.replace("Z", "+00:00")):
             complaints.append(f"{where}: not a time: {text!r}")
     else:
         complaints.append(f"{where}: nothing is known of {kind}")
@@ -144,6 +145,11 @@ def judge_xml_answer(operation, body):
     if namespace.rstrip("/") != wanted.rstrip("/"):
         complaints.append(f"the namespace is {namespace}")
     shape = operation.output_shape
+    if shape is None:
+        wanted = {"requestId", "return"} if ec2 else {"ResponseMetadata"}
+        if {tag(child) for child in root} != wanted:
+            complaints.append(f"the answer holds {[tag(child) for child in root]}")
+        return complaints
     if ec2:
         own = [child for child in root if tag(child) == "requestId"]
         if len(own) != 1:

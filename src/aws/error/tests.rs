@@ -1,9 +1,10 @@
 //! Codes and texts as AWS and the SDK give them.
 
 use super::*;
+use crate::aws::login::MfaDevice;
 
 fn place() -> Place {
-    Place { region: "eu-west-1".into(), profile: Some("prod".into()), sso: false, environment_keys: false }
+    Place { region: "eu-west-1".into(), profile: Some("prod".into()), ..Place::default() }
 }
 
 fn start() -> Task<'static> {
@@ -35,7 +36,7 @@ fn a_denial_is_told_in_three_parts() {
     insta::assert_snapshot!(error.told(), @r#"
     cannot open a session on i-0a1b (prod/eu-west-1): access denied
       why   role `ops-read` in account 123456789012 may not call `ssm:StartSession` on i-0a1b: no identity-based policy allows it (request 7f3c)
-      next  ask whoever manages role `ops-read` to add {"Effect":"Allow","Action":"ssm:StartSession","Resource":["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b","arn:aws:ssm:eu-west-1:123456789012:document/SSM-SessionManagerRunShell"]}
+      next  ask whoever manages role `ops-read` to add {"Effect":"Allow","Action":"ssm:StartSession","Resource":["arn:aws:ec2:eu-west-1:123456789012:instance/i-0a1b","arn:aws:ssm:eu-west-1:123456789012:document/SSM-SessionManagerRunShell"]}; `ssmtui why i-0a1b` tells more
     "#);
     assert_eq!(error.reference(), "AccessDeniedException, request 7f3c");
 }
@@ -47,7 +48,7 @@ fn peers_c39_target_not_connected_is_never_shown_bare() {
     for part in ["stopped", "not set up", "lost its agent", "another region or account", "(prod/eu-west-1)"] {
         assert!(error.why.contains(part), "{}", error.why);
     }
-    assert!(error.next.contains("ssmtui ls i-0a1b"), "{}", error.next);
+    assert!(error.next.contains("ssmtui why i-0a1b"), "{}", error.next);
     let unknown = told("InvalidInstanceId", "");
     assert_eq!(unknown.kind, Kind::Invalid);
     assert!(unknown.next.contains("right id, region and profile"), "{}", unknown.next);
@@ -113,13 +114,21 @@ fn a_wrong_clock_is_told_from_a_wrong_secret() {
 
 #[test]
 fn an_ended_sso_login_says_how_to_sign_in() {
-    let place = Place { sso: true, ..place() };
+    let session = SsoSession {
+        profile: Some("prod".into()),
+        name: Some("corp".into()),
+        start_url: "https://x".into(),
+        region: "eu-west-1".into(),
+        scopes: vec![],
+    };
+    let place = Place { sso: Some(session.clone()), ..place() };
     let chain =
         "an error occurred while loading credentials: the SSO token has expired and cannot be refreshed";
     let facts = Facts { failure: Failure::Credentials(chain.into()), ..Facts::default() };
     let error = classify(&start(), &place, facts);
     assert_eq!(error.kind, Kind::SsoExpired);
-    assert_eq!(error.next, "run `aws sso login --profile prod`, then try again");
+    assert_eq!(error.next, "run `ssmtui login --profile prod`, then try again");
+    assert_eq!(error.ask.as_deref(), Some(&Ask::Sso(session)));
     assert_eq!(classify(&start(), &place, answer("ExpiredTokenException", "")).kind, Kind::SsoExpired);
     let never = Facts {
         failure: Failure::Credentials(
@@ -131,6 +140,48 @@ fn an_ended_sso_login_says_how_to_sign_in() {
     let offline =
         Facts { failure: Failure::Credentials("dispatch failure: dns error".into()), ..Facts::default() };
     assert_eq!(classify(&start(), &place, offline).kind, Kind::Unreachable);
+    let chain = "an error occurred while loading credentials: service error: ForbiddenException: No access";
+    let forbidden = Facts { failure: Failure::Credentials(chain.into()), ..Facts::default() };
+    let error = classify(&start(), &place, forbidden);
+    assert_eq!((error.kind, error.ask), (Kind::NoCredentials, None), "signing in again would not help");
+}
+
+#[test]
+fn a_role_that_asks_for_a_code_says_which_and_can_be_answered() {
+    let device = MfaDevice {
+        profile: "admin".into(),
+        serial: "arn:aws:iam::1:mfa/me".into(),
+        role: "arn:aws:iam::2:role/a".into(),
+    };
+    let needed = |refused: Option<&str>| Facts {
+        failure: Failure::Mfa(MfaNeeded { device: device.clone(), refused: refused.map(str::to_owned) }),
+        ..Facts::default()
+    };
+    let error = classify(&start(), &place(), needed(None));
+    assert_eq!((error.kind, error.ask.as_deref()), (Kind::MfaNeeded, Some(&Ask::Mfa(device.clone()))));
+    insta::assert_snapshot!(error.told(), @r"
+    cannot open a session on i-0a1b (prod/eu-west-1): an MFA code is needed
+      why   role arn:aws:iam::2:role/a asks for an MFA code of arn:aws:iam::1:mfa/me
+      next  run `ssmtui login --profile prod` and type the code of arn:aws:iam::1:mfa/me; each code is good once
+    ");
+    let refused = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
+    let error = classify(&start(), &place(), needed(Some(refused)));
+    assert!(
+        error.what.ends_with("the MFA code is refused") && error.why.contains(refused),
+        "{}",
+        error.told()
+    );
+    assert_eq!(error.ask.as_deref(), Some(&Ask::Mfa(device)));
+}
+
+#[test]
+fn a_role_that_may_not_be_assumed_is_told_by_who_and_what() {
+    let chain = "cannot assume arn:aws:iam::2:role/a: service error: AccessDenied: User: arn:aws:iam::1:user/me is not \
+        authorized to perform: sts:AssumeRole on resource: arn:aws:iam::2:role/a";
+    let facts = Facts { failure: Failure::Credentials(chain.into()), ..Facts::default() };
+    let error = classify(&start(), &place(), facts);
+    assert_eq!(error.kind, Kind::NoCredentials);
+    assert!(error.why.contains("sts:AssumeRole"), "{}", error.told());
 }
 
 #[test]
@@ -178,4 +229,15 @@ fn an_unreachable_endpoint_says_how_far_it_came() {
         assert!(error.why.contains(why), "{}", error.why);
         assert!(error.is_passing());
     }
+}
+
+#[test]
+fn a_page_in_the_place_of_an_answer_is_told_as_such() {
+    let error = classify(&start(), &place(), Facts { failure: Failure::Unreadable(502), ..Facts::default() });
+    assert!(error.is_passing());
+    insta::assert_snapshot!(error.told(), @r"
+    cannot open a session on i-0a1b (prod/eu-west-1): the answer is not AWS's
+      why   HTTP 502 came without an answer of AWS's in it; a proxy or gateway in between may have sent it
+      next  check proxy and endpoint settings (`ssmtui doctor`), and try again
+    ");
 }

@@ -34,12 +34,14 @@ use self::{
 use super::{
     Failure,
     args::Connect,
+    history::Memory,
     signal::{Asked, Signals},
     target::{self, Found},
 };
 use crate::{
     aws::{Client, Connector, StartRequest},
-    fleet::Platform,
+    config::Config,
+    fleet::{Platform, history::Kind},
     session::{self, Commands, End, Event},
 };
 
@@ -52,11 +54,16 @@ const HELD_WORDS: usize = 8;
 const END_OF_TRANSMISSION: &[u8] = b"\x04";
 const HELP: &str = "after a new line:  ~.  end the session   ~?  this list   ~~  send one ~";
 
-pub(super) async fn run(connector: &Connector, connect: &Connect) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    connector: &Connector,
+    config: &Config,
+    connect: &Connect,
+) -> Result<ExitCode, Failure> {
     let client = connector.connect().await?;
     let found = target::find(&client, &connect.target).await?;
     let request = StartRequest { reason: connect.reason.clone(), ..StartRequest::shell(&found.target) };
-    on_terminal(&client, found, &request).await
+    let memory = Memory::of(config, &client, &found, Kind::Shell);
+    on_terminal(&client, found, &request, memory).await
 }
 
 /// Starts the session and gives it this terminal until one of them ends.
@@ -64,11 +71,13 @@ pub(super) async fn on_terminal(
     client: &Client,
     mut found: Found,
     request: &StartRequest,
+    memory: Option<Memory>,
 ) -> Result<ExitCode, Failure> {
     let ticket = match client.start(request).await {
         Ok(ticket) => ticket,
         Err(error) => return Err(target::explain(client, &mut found, error).await),
     };
+    memory.into_iter().for_each(Memory::keep);
     eprintln!(
         "ssmtui: session {} on {}; ~? after a new line lists what you can do",
         ticket.session_id,

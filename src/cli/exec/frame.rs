@@ -14,14 +14,16 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 
-/// Without a temporary folder nothing can be kept apart; 125 is what env(1) and its kin say of themselves.
+/// Without a temporary folder nothing can be kept apart; 125 is what env(1) and its kin say of themselves. A `wait` that a
+/// signal broke off is done again: whether the child still runs can't be asked, since dash reaps it after any command. A
+/// `wait` too many answers 127, which then is not the child's.
 const UNIX: &str = r#"d=$(mktemp -d 2>/dev/null)||{ d=/tmp/.ssmtui-$$;mkdir -m 700 "$d"||exit 125;}
 trap 'rm -rf "$d"' 0
 "$@" </dev/null >"$d/o" 2>"$d/e"&
 p=$!
-trap 'kill $p 2>/dev/null' 1 2 3 15
-wait $p;c=$?
-while kill -0 $p 2>/dev/null;do wait $p;c=$?;done
+trap 's=1;kill $p 2>/dev/null' 1 2 3 15
+c=;s=1
+while [ $s ];do s=;wait $p;n=$?;[ "$c" ]&&[ $n = 127 ]||c=$n;done
 b=base64;command -v base64 >/dev/null 2>&1||b="od -An -v -tx1"
 echo "NONCE $b"
 $b <"$d/o"

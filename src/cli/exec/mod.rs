@@ -15,6 +15,7 @@ use self::frame::Frames;
 use super::{
     Failure,
     args::Exec,
+    history::Memory,
     target::{self, Found},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     fleet::{
         AgentVersion, Document, Feature, Platform,
         document::{self, Kind},
+        history,
     },
 };
 
@@ -65,7 +67,8 @@ pub(super) async fn run(
     };
     let mut request = StartRequest::by(&way.document, &found.target).with(&way.parameter, line);
     request.reason.clone_from(&arguments.reason);
-    stream(&client, &mut found, &request, form).await
+    let memory = Memory::of(config, &client, &found, history::Kind::Command);
+    stream(&client, &mut found, &request, form, memory).await
 }
 
 /// The document as far as we may read it: without the right, it is taken as its user says.

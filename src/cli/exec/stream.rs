@@ -16,6 +16,7 @@ use tokio::{
 use super::super::{
     Failure,
     connect::{FAREWELL, last_words, own_code, tty, words},
+    history::Memory,
     signal::{INTERRUPT, QUIT, Signals},
     target::{self, Found},
 };
@@ -49,6 +50,7 @@ pub(in super::super) async fn stream(
     found: &mut Found,
     request: &StartRequest,
     form: Form,
+    memory: Option<Memory>,
 ) -> Result<ExitCode, Failure> {
     // Signals first: from here on nothing may end this process without ending the session.
     let signals = Signals::new()?;
@@ -56,6 +58,7 @@ pub(in super::super) async fn stream(
         Ok(ticket) => ticket,
         Err(error) => return Err(target::explain(client, found, error).await),
     };
+    memory.into_iter().for_each(Memory::keep);
     let options = session::Options { size: tty::size(), target: found.target.clone() };
     let (commands, events) = session::open(ticket, Arc::new(client.clone()), options);
     let mut carrier = Carrier {

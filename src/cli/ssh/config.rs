@@ -36,7 +36,7 @@ pub(in super::super) async fn run(connector: &Connector, arguments: &SshConfig) 
         }
         let (blocks, left_out) = named(fleet.instances(), &proxy);
         text.push_str(&blocks);
-        for words in left_out.into_iter().chain(inventory::gaps(&lists)) {
+        for words in left_out.into_iter().chain(lists.gaps(None)) {
             eprintln!("ssmtui: {words}");
         }
     }

@@ -9,19 +9,25 @@ use super::super::{
     Failure,
     args::SshProxy,
     connect::{FAREWELL, is_crash, last_words},
+    history::Memory,
     signal::Signals,
     target,
 };
 use crate::{
     aws::{Connector, StartRequest},
-    fleet::Feature,
+    config::Config,
+    fleet::{Feature, history},
     session::{self, End, Size, kinds::relay},
 };
 
 /// A port of the instance as one stream.
 const DOCUMENT: &str = "AWS-StartSSHSession";
 
-pub(in super::super) async fn run(connector: &Connector, arguments: &SshProxy) -> Result<ExitCode, Failure> {
+pub(in super::super) async fn run(
+    connector: &Connector,
+    config: &Config,
+    arguments: &SshProxy,
+) -> Result<ExitCode, Failure> {
     let (host, region) = split_region(&arguments.host);
     let connector = match region {
         Some(region) => connector.in_region(region),
@@ -37,6 +43,7 @@ pub(in super::super) async fn run(connector: &Connector, arguments: &SshProxy) -
         Ok(ticket) => ticket,
         Err(error) => return Err(target::explain(&client, &mut found, error).await),
     };
+    Memory::of(config, &client, &found, history::Kind::Ssh).into_iter().for_each(Memory::keep);
     let options = session::Options { size: Size { cols: 80, rows: 24 }, target: found.target.clone() };
     let (commands, events) = session::open(ticket, Arc::new(client.clone()), options);
     let ending = commands.clone();

@@ -87,6 +87,10 @@ pub struct Completeness {
     pub rows: usize,
     /// Those of them that the latest reading brought again.
     pub refreshed: usize,
+    /// When the list of the last time was read, as long as it has rows that no reading has brought since.
+    pub cached: Option<Timestamp>,
+    /// The action that would tell whether channels are open, if it is denied.
+    pub unverified: Option<String>,
 }
 
 impl Completeness {
@@ -107,6 +111,9 @@ impl Completeness {
         if let Some(failure) = self.agents.failure().or(self.machines.failure()) {
             return self.partial(failure, now);
         }
+        if let Some(at) = self.cached {
+            return self.words_of_last_time(at, now);
+        }
         match (self.agents.denied(), self.machines.denied()) {
             (Some(_), Some(_)) => {
                 "you may not list instances here; type an id, or pick a recent one".to_owned()
@@ -115,9 +122,65 @@ impl Completeness {
             (Some(action), None) => {
                 format!("{rows} · session status asked row by row: {action} is denied to {who}")
             }
-            (None, None) if self.is_complete() => format!("{rows} of {rows}"),
+            (None, None) if self.is_complete() => match &self.unverified {
+                Some(action) => {
+                    format!("{rows} of {rows} · online is not verified: {action} is denied to {who}")
+                }
+                None => format!("{rows} of {rows}"),
+            },
             (None, None) if self.is_reading() => format!("{rows} so far"),
             (None, None) => "not listed yet".to_owned(),
+        }
+    }
+
+    /// What is missing, a sentence each: the columns that are poorer for it, and the right that would bring them back.
+    pub fn gaps(&self, who: Option<&str>) -> Vec<String> {
+        let who = who.unwrap_or("you");
+        let sources = [
+            (
+                &self.agents,
+                "SSM's list of managed nodes",
+                "agent, last seen, the platform's version, and all hybrid nodes",
+            ),
+            (
+                &self.machines,
+                "EC2's list of instances",
+                "instances that are not managed, and zone, type, network, profile and tags of all",
+            ),
+        ];
+        let mut gaps = Vec::new();
+        for (source, list, lost) in sources {
+            match (source.denied(), source.failure()) {
+                (Some(action), _) => gaps.push(format!(
+                    "{list} is missing: {action} is denied to {who}; that right would show {lost}"
+                )),
+                (None, Some(failure)) => gaps.push(format!("{list} is not complete: {failure}")),
+                (None, None) => {}
+            }
+        }
+        gaps.extend(self.unverified.as_ref().map(|action| {
+            format!(
+                "whether nodes are ready is not known: {action} is denied to {who}; that right would tell `ready` from `online`"
+            )
+        }));
+        gaps
+    }
+
+    /// Words for a list of which rows are known from the last time alone.
+    fn words_of_last_time(&self, at: Timestamp, now: Timestamp) -> String {
+        let (rows, age) = (phrase::count(self.rows), phrase::age(at, now));
+        let denied = self.agents.denied().or(self.machines.denied());
+        match denied {
+            Some(action) => {
+                format!(
+                    "{} of {rows} now, the rest from {age} ago: {action} is denied",
+                    phrase::count(self.refreshed)
+                )
+            }
+            None if self.refreshed == 0 => format!("{rows} from {age} ago"),
+            None => {
+                format!("{} of {rows} refreshed; the rest are from {age} ago", phrase::count(self.refreshed))
+            }
         }
     }
 
@@ -140,6 +203,17 @@ impl Completeness {
 /// How many rows are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts(pub(super) [usize; State::ALL.len()]);
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, counts| {
+            for (one, other) in sum.0.iter_mut().zip(counts.0) {
+                *one += other;
+            }
+            sum
+        })
+    }
+}
 
 impl Counts {
     /// Rows in this state.

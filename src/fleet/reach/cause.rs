@@ -1,376 +1,179 @@
-//! The rules: which cause follows from which evidence, and its words (diagnosis 2 and 4).
-//!
-//! Order: what blocks by the state itself (lifecycle, channel, heartbeat), then the instance's identity,
-//! then the agent, then the hybrid tier. A proven blocking cause goes before a likely one.
+//! The causes that can be told of an instance, each with its number in the diagnosis and the name under which `--json` prints it.
+//! What fails for all of them at once (A1 to A11 but A7) is told where it fails, in the words of `aws::Error`.
 
-use jiff::Timestamp;
+/// One table: variant, number, name, whether no session opens before it is mended.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $variant:ident $number:literal $name:literal $blocks:literal,)+) => {
+        /// Why a session can't start, or what else there is to say.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
 
-use super::{Call, Cause, Certainty, Context, Finding, Owner, words};
-use crate::fleet::instance::{Instance, State};
-use crate::fleet::phrase;
-use crate::fleet::record::{Connection, Fact, MachineState};
+        impl Cause {
+            /// All of them, in the order of the diagnosis.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-/// The evidence for one verdict.
-pub(super) struct Case<'a> {
-    pub(super) instance: &'a Instance,
-    pub(super) state: State,
-    pub(super) context: &'a Context,
-    now: Timestamp,
-}
-
-/// All that stands in the way of a session, the first blocking layer first.
-pub(super) fn findings(instance: &Instance, state: State, context: &Context, now: Timestamp) -> Vec<Finding> {
-    let case = Case { instance, state, context, now };
-    let mut findings = vec![case.lifecycle_or_channel()];
-    match state {
-        State::Ready | State::Online | State::Gone => {}
-        _ => {
-            findings.extend(case.metadata_off());
-            findings.extend(case.no_profile());
-        }
-    }
-    findings.extend(case.predates_sessions());
-    findings.extend(case.too_old());
-    findings.extend(case.tier());
-    // "Never registered" is what is left when nothing else says why.
-    if findings.len() > 1 && findings[1..].iter().any(Finding::explains_silence) {
-        findings.retain(|finding| finding.cause != Cause::NeverRegistered);
-    }
-    let first =
-        findings.iter().position(|finding| finding.certainty == Certainty::Proves && finding.blocks());
-    if let Some(first) = first
-        && !findings[0].is_lifecycle()
-    {
-        findings[..=first].rotate_right(1);
-    }
-    findings
-}
-
-impl Finding {
-    pub(super) fn new(cause: Cause, certainty: Certainty, what: String) -> Self {
-        Self {
-            cause,
-            certainty,
-            what,
-            evidence: Vec::new(),
-            fix: String::new(),
-            command: None,
-            owner: Owner::InstanceOwner,
-            settled_by: Vec::new(),
-        }
-    }
-
-    pub(super) fn seen(mut self, evidence: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(evidence);
-        self
-    }
-
-    pub(super) fn fixed_by(mut self, owner: Owner, fix: &str) -> Self {
-        self.owner = owner;
-        fix.clone_into(&mut self.fix);
-        self
-    }
-
-    pub(super) fn command(mut self, command: String) -> Self {
-        self.command = Some(command);
-        self
-    }
-
-    pub(super) fn settled_by(mut self, calls: &[Call]) -> Self {
-        self.settled_by = calls.to_vec();
-        self
-    }
-
-    /// Says by itself why an agent is silent.
-    fn explains_silence(&self) -> bool {
-        matches!(self.cause, Cause::MetadataOff | Cause::NoProfile | Cause::TooOldForHostManagement)
-    }
-
-    /// No session opens before it is mended.
-    pub(super) fn blocks(&self) -> bool {
-        self.explains_silence() || matches!(self.cause, Cause::PredatesSessions | Cause::StandardTier)
-    }
-
-    /// The machine itself isn't there: comes before any other cause.
-    fn is_lifecycle(&self) -> bool {
-        matches!(self.cause, Cause::Stopped | Cause::Gone | Cause::JustStarted)
-    }
-}
-
-impl Case<'_> {
-    pub(super) fn label(&self) -> &str {
-        self.instance.label()
-    }
-
-    pub(super) fn id(&self) -> &str {
-        self.instance.id.as_str()
-    }
-
-    pub(super) fn aws(&self, command: &str) -> String {
-        words::command(self.context, command)
-    }
-
-    fn ago(&self, at: Timestamp) -> String {
-        phrase::age(at, self.now)
-    }
-
-    fn heartbeat(&self) -> Option<String> {
-        let at = self.instance.last_seen()?;
-        Some(format!("SSM: last heartbeat {} ago ({})", self.ago(at), phrase::moment(at, self.now)))
-    }
-
-    /// What GetConnectionStatus said, or why it said nothing.
-    fn channel(&self) -> Option<String> {
-        match &self.instance.connection {
-            Fact::Known { value, at } => Some(format!(
-                "GetConnectionStatus: {}, {} ago",
-                match value {
-                    Connection::Connected => "connected",
-                    Connection::NotConnected => "notconnected",
-                },
-                self.ago(*at)
-            )),
-            _ => None,
-        }
-    }
-
-    /// What EC2 says about the machine's life, or SSM in its place.
-    fn running(&self) -> Option<String> {
-        if let Some(machine) = self.instance.machine.seen() {
-            let state = machine.state.word();
-            return Some(match machine.launched {
-                Some(at) if machine.state == MachineState::Running => {
-                    format!("EC2: {state}, started {} ago", self.ago(at))
-                }
-                _ => format!("EC2: {state}"),
-            });
-        }
-        let state = self.instance.lifecycle()?;
-        Some(format!("DescribeInstanceProperties: {}", state.word()))
-    }
-
-    fn lifecycle_or_channel(&self) -> Finding {
-        match self.state {
-            State::Ready => self.ready(),
-            State::Online => self.online(),
-            State::NoChannel => self.no_channel(),
-            State::Lost if self.instance.is_hybrid() => self.hybrid_lost(),
-            State::Lost => self.lost(),
-            State::NotConfigured => self.never_registered(),
-            State::Stopped => self.stopped(),
-            State::Starting => self.starting(),
-            State::Impaired => self.impaired(),
-            State::Unknown => self.unknown(),
-            State::Gone => self.gone(),
-        }
-    }
-
-    fn ready(&self) -> Finding {
-        let opened =
-            self.instance.opened.map(|at| format!("a session opened here {} ago", phrase::age(at, self.now)));
-        Finding::new(Cause::Ready, Certainty::Proves, format!("{} is ready", self.label()))
-            .seen(self.channel().or(opened))
-            .fixed_by(Owner::Nobody, "")
-    }
-
-    fn online(&self) -> Finding {
-        let late = self.instance.late_since(self.now);
-        Finding::new(
-            Cause::NotVerified,
-            Certainty::Suggests,
-            format!("{} is online, not verified", self.label()),
-        )
-        .seen(self.heartbeat())
-        .seen(late.map(|_| "its heartbeat is late: one is due every 5 minutes".to_owned()))
-        .fixed_by(Owner::Nobody, "")
-        .settled_by(&[Call::ConnectionStatus])
-    }
-
-    fn no_channel(&self) -> Finding {
-        let is_registered = self.instance.agent.seen().is_some();
-        let what = if is_registered {
-            format!("{} is registered, but has no session channel", self.label())
-        } else {
-            format!("{} has no session channel", self.label())
-        };
-        let profile = self.profile_name();
-        let finding = Finding::new(Cause::NoChannel, Certainty::Suggests, what)
-            .seen(self.heartbeat())
-            .seen((!is_registered).then(|| self.running()).flatten())
-            .seen(self.channel())
-            .settled_by(&[Call::RoleRights, Call::Network]);
-        match (self.instance.role(), profile) {
-            (_, Some(profile)) => finding
-                .fixed_by(
-                    Owner::Administrator,
-                    &format!(
-                        "likely the role in profile {profile} lacks the four ssmmessages actions (AmazonSSMManagedInstanceCore has them), or there is no way to the ssmmessages endpoint: look at the role first"
-                    ),
-                )
-                .command(self.aws(&format!("aws iam get-instance-profile --instance-profile-name {}", words::quoted(profile)))),
-            (Some(role), None) => finding
-                .fixed_by(
-                    Owner::Administrator,
-                    &format!(
-                        "likely role {role} lacks the four ssmmessages actions (AmazonSSMManagedInstanceCore has them), or there is no way to the ssmmessages endpoint: look at the role first"
-                    ),
-                )
-                .command(self.aws(&format!("aws iam list-attached-role-policies --role-name {}", words::quoted(role)))),
-            (None, None) => finding.fixed_by(
-                Owner::Administrator,
-                "likely its role lacks the four ssmmessages actions (AmazonSSMManagedInstanceCore has them), or there is no way to the ssmmessages endpoint: check the role, then the network",
-            ),
-        }
-    }
-
-    fn lost(&self) -> Finding {
-        let what = match self.instance.last_seen() {
-            Some(at) => format!("{} was lost {} ago", self.label(), self.ago(at)),
-            None => format!("{} was lost", self.label()),
-        };
-        let finding = Finding::new(Cause::Lost, Certainty::Suggests, what)
-            .seen(self.heartbeat())
-            .seen(self.running())
-            .seen(self.channel());
-        if self.instance.lifecycle() == Some(MachineState::Running) {
-            finding
-                .fixed_by(
-                    Owner::InstanceOwner,
-                    "its agent stopped, its disk is full or its way out changed: reboot it, or restart the agent over the serial console",
-                )
-                .command(self.aws(&format!("aws ec2 reboot-instances --instance-ids {}", self.id())))
-                .settled_by(&[Call::StatusCheck, Call::Network])
-        } else {
-            finding
-                .fixed_by(
-                    Owner::InstanceOwner,
-                    "whether it runs is not known here: if it is stopped, start it; else reboot it or restart its agent",
-                )
-                .command(self.aws(&format!(
-                    "aws ec2 describe-instance-status --include-all-instances --instance-ids {}",
-                    self.id()
-                )))
-                .settled_by(&[Call::StatusCheck])
-        }
-    }
-
-    fn hybrid_lost(&self) -> Finding {
-        let what = match self.instance.last_seen() {
-            Some(at) => format!("{} was lost {} ago", self.label(), self.ago(at)),
-            None => format!("{} was lost", self.label()),
-        };
-        Finding::new(Cause::HybridLost, Certainty::Suggests, what)
-            .seen(self.heartbeat())
-            .seen(Some("a hybrid node: EC2 knows nothing of it".to_owned()))
-            .seen(Some("an activation that expired doesn't hurt a node that is registered".to_owned()))
-            .fixed_by(
-                Owner::InstanceOwner,
-                "on the host: is it up, does it reach the ssm endpoint on 443, and does the agent run (restart amazon-ssm-agent)",
-            )
-    }
-
-    fn never_registered(&self) -> Finding {
-        let profile = self.profile_name();
-        let machine = self.instance.machine.seen();
-        let is_red_hat = machine
-            .and_then(|machine| machine.platform_details.as_deref())
-            .is_some_and(|details| details.contains("Red Hat"));
-        let finding = Finding::new(
-            Cause::NeverRegistered,
-            Certainty::Suggests,
-            format!("{} is not managed: its agent isn't registered", self.label()),
-        )
-        .seen(self.running())
-        .seen(Some("both lists were read to the end, and SSM doesn't have it".to_owned()))
-        .seen(profile.map(|profile| format!("EC2: profile {profile} is attached; what its role may do was not checked")))
-        .seen(is_red_hat.then(|| "Red Hat images usually come without the agent".to_owned()))
-        .fixed_by(
-            Owner::InstanceOwner,
-            "check, in this order: its role has AmazonSSMManagedInstanceCore, it reaches the ssm endpoint on 443, the agent is installed; then reboot it, or wait: the agent tries again within 30 min",
-        )
-        .settled_by(&[Call::RoleRights, Call::Network, Call::ProfileAssociation]);
-        match profile {
-            Some(profile) => finding.command(self.aws(&format!(
-                "aws iam get-instance-profile --instance-profile-name {}",
-                words::quoted(profile)
-            ))),
-            None => finding,
-        }
-    }
-
-    fn stopped(&self) -> Finding {
-        let is_stopping = self.instance.lifecycle() == Some(MachineState::Stopping);
-        let word = if is_stopping { "stopping" } else { "stopped" };
-        let seen = match self.instance.machine.seen() {
-            Some(machine) => words::stopped(machine, word, self.now),
-            None => format!("DescribeInstanceProperties: {word}"),
-        };
-        Finding::new(Cause::Stopped, Certainty::Proves, format!("{} is {word}", self.label()))
-            .seen(Some(seen))
-            .fixed_by(
-                Owner::InstanceOwner,
-                if is_stopping {
-                    "wait until it has stopped, then start it"
-                } else {
-                    "start it; ready about 2 min later"
-                },
-            )
-            .command(self.aws(&format!("aws ec2 start-instances --instance-ids {}", self.id())))
-    }
-
-    fn starting(&self) -> Finding {
-        let what = match self.instance.launched() {
-            Some(at) if self.instance.lifecycle() != Some(MachineState::Pending) => {
-                format!("{} started {} ago and hasn't registered yet", self.label(), self.ago(at))
+            /// Its number in the diagnosis, `C1`; empty for what isn't a cause but a state.
+            pub const fn number(self) -> &'static str {
+                match self { $(Self::$variant => $number,)+ }
             }
-            _ => format!("{} is starting", self.label()),
-        };
-        Finding::new(Cause::JustStarted, Certainty::Proves, what).seen(self.running()).fixed_by(
-            Owner::Nobody,
-            &format!(
-                "nothing to do: this row turns ● by itself; a verdict follows {} min after the start",
-                self.instance.grace().as_mins()
-            ),
-        )
-    }
 
-    fn impaired(&self) -> Finding {
-        Finding::new(
-            Cause::Impaired,
-            Certainty::Suggests,
-            format!("{} fails its status checks", self.label()),
-        )
-        .seen(Some("DescribeInstanceStatus: impaired".to_owned()))
-        .seen(self.heartbeat())
-        .fixed_by(Owner::InstanceOwner, "reboot it; stopping and starting it moves it to another host")
-        .command(self.aws(&format!("aws ec2 reboot-instances --instance-ids {}", self.id())))
-    }
+            /// Its name in JSON; stable.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
 
-    fn unknown(&self) -> Finding {
-        let lists = &self.context.lists;
-        let what = if self.instance.machine.seen().is_none() && self.instance.agent.seen().is_none() {
-            format!("{} is in no list that could be read", self.label())
-        } else if self.instance.agent.seen().is_some() {
-            format!("{} is registered; SSM doesn't say whether it is online", self.label())
-        } else if lists.agents.denied().is_some() {
-            format!("{}: whether SSM knows it may not be read", self.label())
-        } else {
-            format!("{} is not seen by SSM (yet)", self.label())
-        };
-        Finding::new(Cause::NotVisible, Certainty::Unknown, what)
-            .seen(self.running())
-            .fixed_by(Owner::You, "try it: opening a session is itself the test")
-            .settled_by(&[Call::ConnectionStatus])
-    }
+            /// No session opens before it is mended.
+            pub const fn blocks(self) -> bool {
+                match self { $(Self::$variant => $blocks,)+ }
+            }
+        }
+    };
+}
 
-    fn gone(&self) -> Finding {
-        let (what, seen) = match self.instance.lifecycle() {
-            Some(MachineState::ShuttingDown) => ("is being terminated", "EC2: shutting-down"),
-            Some(MachineState::Terminated) => ("has been terminated", "EC2: terminated"),
-            _ => ("no longer exists", "EC2's list was read to the end, and doesn't have it"),
-        };
-        Finding::new(Cause::Gone, Certainty::Proves, format!("{} {what}", self.label()))
-            .seen(Some(seen.to_owned()))
-            .fixed_by(Owner::Nobody, "nothing mends that: choose another instance")
-    }
+causes! {
+    /// Another region or account.
+    NotHere "A7" "not_here" true,
+
+    /// Its channel is connected.
+    Ready "" "ready" false,
+    /// It beats, and nobody asked for its channel (or may).
+    NotVerified "" "not_verified" false,
+    /// Nothing readable says anything.
+    NotVisible "" "not_visible" false,
+    /// Stopped or hibernated, or on the way there.
+    Stopped "B1" "stopped" true,
+    /// Ended, or no longer listed.
+    Gone "B2" "gone" true,
+    /// Just started.
+    JustStarted "B3" "just_started" false,
+    /// Status checks fail.
+    Impaired "B4" "impaired" true,
+    /// Starved of processor or memory.
+    Starved "B5" "starved" false,
+
+    /// No profile, and default host management off (C1) or not known (C2).
+    NoProfile "C1" "no_profile" true,
+    /// No profile, host management on, and the agent too old for it.
+    TooOldForHostManagement "C3" "too_old_for_host_management" true,
+    /// The metadata service is off.
+    MetadataOff "C4" "metadata_off" true,
+    /// Host management was turned on a moment ago.
+    HostManagementNew "C5" "host_management_new" true,
+    /// The profile holds no role, or was deleted and made anew.
+    ProfileBroken "C6" "profile_broken" true,
+    /// The role doesn't trust the service that would use it.
+    RoleNotTrusted "C7" "role_not_trusted" true,
+    /// The role may not register.
+    RoleMayNotRegister "C8" "role_may_not_register" true,
+    /// The role may not open session channels.
+    RoleMayNotOpenChannels "C9" "role_may_not_open_channels" true,
+    /// Half a profile shadows default host management.
+    HalfProfile "C10" "half_profile" true,
+    /// The profile was attached a moment ago.
+    ProfileNew "C11" "profile_new" true,
+    /// An organisation's policy denies the instance.
+    OrganisationDenies "C12" "organisation_denies" true,
+    /// Registered, without a channel; nothing says why.
+    NoChannel "" "no_channel" true,
+    /// Runs and never registered; nothing says why.
+    NeverRegistered "" "never_registered" true,
+
+    /// No way out.
+    NoWayOut "D1" "no_way_out" true,
+    /// A way to `ssm`, none to `ssmmessages`.
+    NoWayToChannels "D2" "no_way_to_channels" true,
+    /// The endpoint's groups don't admit the instance.
+    EndpointClosed "D3" "endpoint_closed" true,
+    /// The endpoint's name doesn't resolve to it.
+    EndpointWithoutNames "D4" "endpoint_without_names" true,
+    /// The instance's groups let nothing out.
+    EgressClosed "D5" "egress_closed" true,
+    /// The network ACL is closed.
+    AclClosed "D6" "acl_closed" true,
+    /// A public subnet, and no public address.
+    NoPublicAddress "D7" "no_public_address" true,
+    /// A route, NAT gateway or endpoint is dead.
+    WayBroken "D8" "way_broken" true,
+    /// The endpoint's policy may deny.
+    EndpointPolicy "D9" "endpoint_policy" true,
+    /// The way leads where nothing can be seen from here.
+    LeavesSight "D10" "leaves_sight" true,
+
+    /// The agent predates Session Manager.
+    PredatesSessions "E1" "predates_sessions" true,
+    /// The agent is too old for some features.
+    TooOldForFeature "E2" "too_old_for_feature" false,
+    /// No agent is installed.
+    NotInstalled "E3" "not_installed" true,
+    /// Was online, and its heartbeats stopped.
+    Lost "E4" "lost" true,
+    /// It was lost after an update.
+    UpdateBroke "E5" "update_broke" false,
+
+    /// The hybrid tier doesn't have sessions.
+    StandardTier "F1" "standard_tier" true,
+    /// The hybrid tier isn't known.
+    TierNotChecked "" "tier_not_checked" false,
+    /// No activation is left to register with.
+    NoActivation "F2" "no_activation" true,
+    /// Two machines share one registration.
+    Cloned "F4" "cloned" false,
+    /// It was listed once, and no longer is.
+    Deregistered "F5" "deregistered" true,
+    /// A hybrid node was lost.
+    HybridLost "" "hybrid_lost" true,
+
+    /// Nothing allows the caller to start a session here.
+    NotAllowed "G1" "not_allowed" true,
+    /// Nothing allows the document.
+    DocumentNotAllowed "G2" "document_not_allowed" true,
+    /// A condition on a tag isn't met.
+    TagCondition "G3" "tag_condition" true,
+    /// A policy forbids it.
+    Forbidden "G4" "forbidden" true,
+    /// A policy beside the identity's own doesn't allow it.
+    OtherPolicy "G5" "other_policy" true,
+    /// Sessions can be started, and not be ended or resumed.
+    MayNotEnd "G6" "may_not_end" false,
+    /// The document doesn't exist.
+    NoDocument "G7" "no_document" true,
+    /// The document isn't one of sessions.
+    WrongDocument "G8" "wrong_document" true,
+    /// The document's parameters were refused.
+    BadParameters "G9" "bad_parameters" true,
+    /// Access has to be asked for first.
+    JustInTime "G10" "just_in_time" true,
+    /// Too many sessions were started at once.
+    StartThrottled "G11" "start_throttled" false,
+    /// The node belongs to another account.
+    OtherAccount "" "other_account" true,
+
+    /// The caller may not use the sessions' key.
+    KeyNotAllowed "H1" "key_not_allowed" true,
+    /// The node can't use the sessions' key.
+    NodeKeyDenied "H2" "node_key_denied" true,
+    /// The sessions' key is disabled or gone.
+    KeyUnusable "H3" "key_unusable" true,
+    /// The user to run as doesn't exist, or may not be used.
+    RunAs "H4" "run_as" true,
+    /// Where sessions are recorded can't be used.
+    Logging "H5" "logging" true,
+    /// Nothing appears.
+    NoPrompt "H6" "no_prompt" false,
+    /// The agent's worker doesn't start.
+    Worker "H7" "worker" true,
+    /// A domain controller has no ssm-user.
+    DomainController "H8" "domain_controller" true,
+    /// The node may not open data channels.
+    DataChannelDenied "H9" "data_channel_denied" true,
+    /// The handshake took too long.
+    HandshakeTimeout "H10" "handshake_timeout" false,
+    /// Nothing listens on the port.
+    NothingListens "H11" "nothing_listens" false,
+    /// The agent forwards to no such address.
+    ForbiddenAddress "H12" "forbidden_address" false,
+    /// The websocket is refused between here and AWS.
+    WebsocketRefused "H13" "websocket_refused" true,
+    /// The node ended the session.
+    EndedByNode "H14" "ended_by_node" false,
 }

@@ -1,186 +1,389 @@
-//! Causes in the instance itself: its identity, its agent's version, its hybrid tier.
+//! The instance's identity (L2): can its agent get credentials that SSM accepts, and may they open channels?
 
-use super::cause::Case;
-use super::{Call, Cause, Certainty, Finding, HostManagement, Owner, Tier, words};
+use super::case::Case;
+use super::plan::{has_profile, role_arn};
+use super::rights::{self, Refusal};
+use super::{Call, Cause, Certainty, Finding, Owner, trust, words};
+use crate::fleet::evidence::{HostManagement, Right};
 use crate::fleet::feature::Feature;
 use crate::fleet::instance::State;
-use crate::fleet::record::{Fact, MachineRecord, MetadataEndpoint, Ping};
+use crate::fleet::phrase;
+use crate::fleet::record::{Fact, MachineRecord, MetadataEndpoint};
+
+/// The managed policy that has all that an agent needs.
+pub(super) const CORE: &str = "AmazonSSMManagedInstanceCore";
+/// How long default host management takes to reach every instance, in minutes (AWS's user guide).
+const HOST_MANAGEMENT_TAKES: i64 = 30;
+/// The longest pause of an agent whose credentials were refused, and a little more, in minutes.
+const AGENT_SLEEPS: i64 = 35;
 
 impl Case<'_> {
+    /// Everything that is wrong, or may be, with who the instance is.
+    pub(super) fn identity(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        findings.extend(self.metadata_off());
+        findings.extend(self.no_profile());
+        findings.extend(self.profile_broken());
+        findings.extend(self.not_trusted());
+        findings.extend(self.role_refused());
+        findings.extend(self.profile_new());
+        findings
+    }
+
     /// The profile's name, which is often the role's too, but needn't be.
     pub(super) fn profile_name(&self) -> Option<&str> {
         let arn = self.instance.machine.seen()?.profile_arn.as_deref()?;
         arn.rsplit('/').next().filter(|name| !name.is_empty())
     }
 
-    pub(super) fn metadata_off(&self) -> Option<Finding> {
-        let machine = self.instance.machine.seen()?;
-        (machine.metadata_endpoint == Some(MetadataEndpoint::Disabled) && !self.instance.target().is_hybrid())
-            .then(|| {
-                Finding::new(
-                    Cause::MetadataOff,
-                    Certainty::Proves,
-                    format!("{}'s metadata service is off, so its agent has no identity", self.label()),
-                )
-                .seen(Some("EC2: MetadataOptions.HttpEndpoint is disabled".to_owned()))
-                .fixed_by(
-                    Owner::InstanceOwner,
-                    "turn the metadata service on, then reboot it or wait up to 30 min",
-                )
-                .command(self.aws(&format!(
-                    "aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled",
-                    self.id()
-                )))
-            })
+    /// The name of the role whose rights count, where it is known.
+    pub(super) fn role_name(&self) -> Option<String> {
+        let arn = role_arn(self.instance, self.evidence, self.context)?;
+        arn.rsplit('/').next().map(str::to_owned)
     }
 
-    /// C1 to C3. Speaks only where EC2 was read, and where the agent doesn't prove by its heartbeat that it has an identity.
-    pub(super) fn no_profile(&self) -> Option<Finding> {
+    fn core_policy_arn(&self) -> String {
+        format!("arn:{}:iam::aws:policy/{CORE}", self.context.partition())
+    }
+
+    fn metadata_off(&self) -> Option<Finding> {
+        let machine = self.instance.machine.seen()?;
+        (machine.metadata_endpoint == Some(MetadataEndpoint::Disabled)
+            && !self.instance.target().is_hybrid()
+            && !self.has_heartbeat())
+        .then(|| {
+            Finding::proves(
+                Cause::MetadataOff,
+                format!("{}'s metadata service is off, so its agent has no identity", self.label()),
+            )
+            .seen(["EC2: MetadataOptions.HttpEndpoint is disabled".to_owned()])
+            .fixed_by(
+                Owner::InstanceOwner,
+                "turn the metadata service on, then reboot it or wait up to 30 min",
+            )
+            .command(self.aws(&format!(
+                "aws ec2 modify-instance-metadata-options --instance-id {} --http-endpoint enabled",
+                self.id()
+            )))
+        })
+    }
+
+    /// C1 to C3, C5. Speaks only where EC2 was read, and where the agent doesn't prove by its heartbeat that it has an identity.
+    fn no_profile(&self) -> Option<Finding> {
         let machine: &MachineRecord = self.instance.machine.seen()?;
         if machine.profile_arn.is_some() || self.instance.target().is_hybrid() || self.has_heartbeat() {
             return None;
         }
         let label = self.label();
         let seen = "EC2: no IamInstanceProfile".to_owned();
-        let attach = "attach a profile whose role has AmazonSSMManagedInstanceCore, then reboot it or wait up to 30 min";
+        let profile = self.profile_to_attach();
+        let attach = format!("attach {}, then reboot it or wait up to 30 min", profile.words);
         let command = self.aws(&format!(
-            "aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile Name=PROFILE",
-            self.id()
+            "aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile Name={}",
+            self.id(),
+            profile.value
         ));
         let floor = Feature::DefaultHostManagement.floor();
-        Some(match &self.context.host_management {
-            Fact::Known { value: HostManagement::Off, .. } => Finding::new(
+        Some(match &self.around.host_management {
+            Fact::Known { value: HostManagement::Off, .. } => Finding::proves(
                 Cause::NoProfile,
-                Certainty::Proves,
                 format!("{label} has no instance profile, so its agent can't sign in"),
             )
             .seen([seen, "default host management is off in this region".to_owned()])
             .fixed_by(Owner::InstanceOwner, attach)
             .command(command),
-            Fact::Known { value: HostManagement::On { role }, .. } => {
+            Fact::Known { value: HostManagement::On { role, since }, .. } => {
                 let on = format!("default host management is on in this region, with role {role}");
-                match self.instance.version() {
-                    Some(version) if version >= floor => return None,
-                    Some(version) => Finding::new(
+                let is_new = since.filter(|at| self.is_within(*at, HOST_MANAGEMENT_TAKES));
+                let version = self.instance.version().or_else(|| self.remembered_version());
+                match (version, is_new) {
+                    (Some(version), _) if version < floor => Finding::proves(
                         Cause::TooOldForHostManagement,
-                        Certainty::Proves,
                         format!("{label}'s agent {version} is too old for default host management"),
                     )
-                    .seen([seen, on, format!("it needs {floor}")]),
-                    None => Finding::new(
+                    .seen([seen, on, format!("it needs {floor}")])
+                    .seen(self.version_age()),
+                    (_, Some(at)) => {
+                        return Some(
+                            Finding::suggests(
+                                Cause::HostManagementNew,
+                                format!(
+                                    "{label} has no instance profile; default host management was turned on {} ago",
+                                    self.ago(at)
+                                ),
+                            )
+                            .seen([seen, on])
+                            .fixed_by(Owner::Nobody, "wait: it takes up to 30 min to reach an instance"),
+                        );
+                    }
+                    (Some(_), None) => return None,
+                    // It may well have reached it, where nothing of SSM can be seen.
+                    (None, None) if self.state == State::Unknown => return None,
+                    (None, None) => Finding::suggests(
                         Cause::TooOldForHostManagement,
-                        Certainty::Suggests,
                         format!("{label} has no instance profile, and default host management doesn't reach it"),
                     )
                     .seen([seen, on, format!("it needs agent {floor} or newer; this one's version is unknown")]),
                 }
-                .fixed_by(Owner::InstanceOwner, "update the agent, or attach a profile whose role has AmazonSSMManagedInstanceCore")
+                .fixed_by(
+                    Owner::InstanceOwner,
+                    format!("update the agent, or attach {}", profile.words),
+                )
                 .command(command)
             }
-            Fact::Denied { action } => Finding::new(
+            Fact::Denied { action } => Finding::suggests(
                 Cause::NoProfile,
-                Certainty::Suggests,
                 format!("{label} has no instance profile; default host management couldn't be checked"),
             )
             .seen([seen, format!("{action} is denied to {}", words::who(self.context))])
             .fixed_by(
                 Owner::InstanceOwner,
-                "attach a profile whose role has AmazonSSMManagedInstanceCore, or ask whether default host management is on here",
+                format!("attach {}, or ask whether default host management is on here", profile.words),
             )
             .command(command),
-            Fact::Failed(_) | Fact::NotAsked => Finding::new(
+            Fact::Failed(_) | Fact::NotAsked => Finding::suggests(
                 Cause::NoProfile,
-                Certainty::Suggests,
                 format!("{label} has no instance profile, so its agent can't sign in unless default host management is on"),
             )
             .seen([seen])
             .fixed_by(Owner::InstanceOwner, attach)
             .command(command)
-            .settled_by(&[Call::ServiceSetting]),
+            .settled_by(&[Call::HostManagement]),
         })
     }
 
-    fn has_heartbeat(&self) -> bool {
-        self.instance.agent.seen().is_some_and(|agent| agent.ping == Some(Ping::Online))
-            && self.state != State::Stopped
+    /// C6: a profile that gives no credentials.
+    fn profile_broken(&self) -> Option<Finding> {
+        let name = self.profile_name().filter(|_| !self.has_heartbeat())?;
+        let label = self.label();
+        let answer = self.evidence.profile.value()?;
+        let attached = self.evidence.association.value().and_then(Option::as_ref);
+        let attach_again = || {
+            match attached {
+            Some(association) => self.aws(&format!(
+                "aws ec2 replace-iam-instance-profile-association --association-id {} --iam-instance-profile Name={}",
+                association.id,
+                words::quoted(name)
+            )),
+            None => self.aws(&format!(
+                "aws ec2 associate-iam-instance-profile --instance-id {} --iam-instance-profile Name={}",
+                self.id(),
+                words::quoted(name)
+            )),
+        }
+        };
+        match answer {
+            None => Some(
+                Finding::proves(Cause::ProfileBroken, format!("{label}'s profile {name} no longer exists"))
+                    .seen([format!("GetInstanceProfile: there is no profile {name}")])
+                    .fixed_by(
+                        Owner::Administrator,
+                        format!("make the profile anew with a role that has {CORE}, then attach it again"),
+                    )
+                    .command(attach_again()),
+            ),
+            Some(profile) if profile.roles.is_empty() => {
+                let role = self.role_to_add();
+                Some(
+                    Finding::proves(Cause::ProfileBroken, format!("{label}'s profile {name} holds no role"))
+                        .seen([format!("GetInstanceProfile: {name} has no roles")])
+                        .fixed_by(Owner::Administrator, format!("add {} to the profile", role.words))
+                        .command(self.aws(&format!(
+                            "aws iam add-role-to-instance-profile --instance-profile-name {} --role-name {}",
+                            words::quoted(name),
+                            role.value
+                        ))),
+                )
+            }
+            Some(profile) => {
+                let stale = attached.filter(|association| {
+                    !association.profile_id.is_empty()
+                        && !profile.id.is_empty()
+                        && association.profile_id != profile.id
+                })?;
+                Some(
+                    Finding::proves(
+                        Cause::ProfileBroken,
+                        format!(
+                            "{label}'s profile {name} was deleted and made anew; the old one is attached"
+                        ),
+                    )
+                    .seen([format!(
+                        "attached is {}, the profile of that name is {}",
+                        stale.profile_id, profile.id
+                    )])
+                    .fixed_by(Owner::InstanceOwner, "attach the profile again")
+                    .command(attach_again()),
+                )
+            }
+        }
     }
 
-    fn update_command(&self) -> String {
-        self.aws(&format!(
-            "aws ssm send-command --document-name AWS-UpdateSSMAgent --targets Key=InstanceIds,Values={}",
-            self.instance.target()
-        ))
-    }
-
-    pub(super) fn predates_sessions(&self) -> Option<Finding> {
-        let version = self.instance.version()?;
-        let floor = Feature::SessionManager.floor();
-        (version < floor && !matches!(self.state, State::Ready | State::Gone)).then(|| {
-            Finding::new(
-                Cause::PredatesSessions,
-                Certainty::Proves,
-                format!("{}'s agent {version} predates Session Manager", self.label()),
-            )
-            .seen([format!("sessions need {floor}")])
-            .fixed_by(
-                Owner::InstanceOwner,
-                "run AWS-UpdateSSMAgent on it (Run Command needs no session channel)",
-            )
-            .command(self.update_command())
-        })
-    }
-
-    pub(super) fn too_old(&self) -> Option<Finding> {
-        let version = self.instance.version()?;
-        let missing: Vec<_> =
-            self.instance.too_old_for().filter(|feature| *feature != Feature::SessionManager).collect();
-        if missing.is_empty() || version < Feature::SessionManager.floor() || self.state == State::Gone {
+    /// C7: the service that hands the credentials out may not take the role.
+    fn not_trusted(&self) -> Option<Finding> {
+        if self.has_heartbeat() {
             return None;
         }
-        let names: Vec<_> =
-            missing.iter().map(|feature| format!("{} (needs {})", feature.word(), feature.floor())).collect();
+        let is_by_ec2 = has_profile(self.instance) && !self.instance.target().is_hybrid();
+        let service = if is_by_ec2 { "ec2.amazonaws.com" } else { "ssm.amazonaws.com" };
+        let role = match self.evidence.role.value()? {
+            Some(role) => role,
+            None => {
+                let name = self.role_name()?;
+                return Some(
+                    Finding::proves(
+                        Cause::ProfileBroken,
+                        format!("{}'s role {name} no longer exists", self.label()),
+                    )
+                    .seen([format!("GetRole: there is no role {name}")])
+                    .fixed_by(
+                        Owner::Administrator,
+                        format!("make the role anew, trusted by {service}, with {CORE}"),
+                    ),
+                );
+            }
+        };
+        if trust::trusts(&role.trust, service)? {
+            return None;
+        }
+        let trusted = trust::trusted(&role.trust);
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"sts:AssumeRole"}}]}}"#
+        );
+        let user = if is_by_ec2 { "EC2" } else { "Systems Manager" };
         Some(
-            Finding::new(
-                Cause::TooOldForFeature,
-                Certainty::Proves,
-                format!("{}'s agent {version} is too old for {}", self.label(), names.join(", ")),
+            Finding::proves(
+                Cause::RoleNotTrusted,
+                format!("{user} may not take {}'s role {}", self.label(), role.name),
             )
-            .seen(["a shell works".to_owned()].into_iter().filter(|_| self.state == State::Ready))
-            .fixed_by(Owner::InstanceOwner, "update the agent")
-            .command(self.update_command()),
+            .seen([if trusted.is_empty() {
+                format!("GetRole: {} trusts nobody", role.name)
+            } else {
+                format!("GetRole: {} trusts {}, not {service}", role.name, trusted.join(", "))
+            }])
+            .fixed_by(
+                Owner::Administrator,
+                format!("let {service} assume the role (this command replaces its whole trust policy)"),
+            )
+            .command(self.aws(&format!(
+                "aws iam update-assume-role-policy --role-name {} --policy-document {}",
+                words::quoted(&role.name),
+                words::quoted(&policy)
+            ))),
         )
     }
 
-    pub(super) fn tier(&self) -> Option<Finding> {
-        if !self.instance.target().is_hybrid() || self.state == State::Gone {
-            return None;
+    /// C8 to C10, C12, F3: what the simulator says of the role.
+    fn role_refused(&self) -> Option<Finding> {
+        let rights = self.evidence.role_rights.value()?;
+        let role = self.role_name()?;
+        let registers = rights::refusal(rights, |action| action == Right::REGISTER);
+        // A heartbeat is stronger than a simulation: it may not know a policy that lets the agent through.
+        if let Some(refusal) = registers.filter(|_| !self.has_heartbeat()) {
+            let what = format!("{}'s role {role} may not register with Systems Manager", self.label());
+            return Some(self.refused(Cause::RoleMayNotRegister, &role, what, &refusal));
         }
-        match &self.context.tier {
-            Fact::Known { value: Tier::Advanced, .. } => None,
-            Fact::Known { value: Tier::Standard, .. } => Some(
-                Finding::new(
-                    Cause::StandardTier,
-                    Certainty::Proves,
-                    format!("{} needs the advanced tier", self.label()),
+        let refusal = rights::refusal(rights, |action| action.starts_with("ssmmessages:"))?;
+        let shadows = has_profile(self.instance)
+            && rights::allows(rights, Right::REGISTER)
+            && matches!(self.around.host_management.value(), Some(HostManagement::On { .. }))
+            && !refusal.by_organisation;
+        if shadows {
+            return Some(
+                self.refused(
+                    Cause::HalfProfile,
+                    &role,
+                    format!(
+                        "{}'s role {role} may register, but not open session channels, and so keeps default host management away",
+                        self.label()
+                    ),
+                    &refusal,
                 )
-                .seen(["this region's hybrid tier is standard, which has no sessions".to_owned()])
+                .seen(["default host management is on, and applies only where the role may not register".to_owned()])
                 .fixed_by(
                     Owner::Administrator,
-                    "an administrator turns on advanced-instances; it is billed per node and hour",
-                )
-                .command(self.aws(
-                    "aws ssm update-service-setting --setting-id /ssm/managed-instance/activation-tier --setting-value advanced",
-                )),
-            ),
-            _ => Some(
-                Finding::new(
-                    Cause::TierNotChecked,
-                    Certainty::Unknown,
-                    "sessions on hybrid nodes need the advanced-instances tier, which was not checked".to_owned(),
-                )
-                .fixed_by(Owner::You, "")
-                .settled_by(&[Call::ServiceSetting]),
-            ),
+                    format!(
+                        "add {CORE} to role {role}, or take {} away from it so that default host management applies",
+                        Right::REGISTER
+                    ),
+                ),
+            );
         }
+        let what = format!("{} is registered, but its role may not open session channels", self.label());
+        let what = if self.has_heartbeat() {
+            what
+        } else {
+            format!("{}'s role {role} may not open session channels", self.label())
+        };
+        Some(self.refused(Cause::RoleMayNotOpenChannels, &role, what, &refusal))
+    }
+
+    fn refused(&self, cause: Cause, role: &str, what: String, refusal: &Refusal) -> Finding {
+        let (cause, owner) = match refusal.by_organisation {
+            true => (Cause::OrganisationDenies, Owner::Organisation),
+            false => (cause, Owner::Administrator),
+        };
+        // A condition whose value the simulator didn't know may be met on the instance.
+        let certainty =
+            if refusal.missing_context.is_empty() { Certainty::Proves } else { Certainty::Suggests };
+        let finding = Finding::new(cause, certainty, what)
+            .seen(self.heartbeat().filter(|_| self.has_heartbeat()))
+            .seen(self.channel())
+            .seen([format!("SimulatePrincipalPolicy: role {role} is refused {}", refusal.words())])
+            .seen(refusal.why())
+            .seen((!refusal.missing_context.is_empty()).then(|| {
+                format!(
+                    "it depends on {}, which the simulator doesn't know",
+                    refusal.missing_context.join(", ")
+                )
+            }));
+        if refusal.by_organisation {
+            return finding.fixed_by(
+                owner,
+                "allow ssm, ssmmessages and ec2messages in the service control policies; no change to the role helps",
+            );
+        }
+        if refusal.by_boundary || refusal.is_explicit {
+            return finding.fixed_by(
+                owner,
+                format!("let the policies that limit role {role} allow {}", refusal.words()),
+            );
+        }
+        finding.fixed_by(owner, format!("add {CORE} to role {role}")).command(self.aws(&format!(
+            "aws iam attach-role-policy --role-name {} --policy-arn {}",
+            words::quoted(role),
+            self.core_policy_arn()
+        )))
+    }
+
+    /// C11: the agent may still be asleep.
+    fn profile_new(&self) -> Option<Finding> {
+        let association = self.evidence.association.value()?.as_ref()?;
+        let since = association.since.filter(|at| self.is_within(*at, AGENT_SLEEPS))?;
+        // With the instance itself as young, nothing was there to sleep.
+        let was_there = self.instance.launched().is_none_or(|launched| launched < since);
+        if self.state != State::NotConfigured || !was_there {
+            return None;
+        }
+        let name = self.profile_name().unwrap_or("its profile");
+        Some(
+            Finding::suggests(
+                Cause::ProfileNew,
+                format!(
+                    "{} got its profile {} ago, and its agent may still sleep",
+                    self.label(),
+                    self.ago(since)
+                ),
+            )
+            .seen([format!(
+                "DescribeIamInstanceProfileAssociations: {name} attached {}",
+                phrase::moment(since, self.now)
+            )])
+            .fixed_by(
+                Owner::InstanceOwner,
+                "reboot it or restart its agent; else wait: the agent tries again every 25 to 30 min",
+            )
+            .command(self.aws(&format!("aws ec2 reboot-instances --instance-ids {}", self.id()))),
+        )
     }
 }

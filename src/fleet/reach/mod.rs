@@ -5,17 +5,44 @@
 //! finding has a fix and an owner. What was denied, failed or not asked yet is never taken for "absent":
 //! a finding that rests on it names the call that would settle it.
 
+mod agent;
+mod case;
 mod cause;
+mod checklist;
+mod fill;
+mod hybrid;
 mod identity;
+mod lifecycle;
+mod network;
+mod opening;
+mod outward;
+mod plan;
+mod policy;
+mod report;
+mod right;
+mod rights;
+mod simulation;
 #[cfg(test)]
 mod tests;
+mod trust;
+mod unseen;
+mod wait;
 mod words;
 
 use jiff::Timestamp;
 
+pub use super::evidence::Call;
+use super::evidence::{Evidence, Surroundings, Usage};
 use super::instance::{Instance, State};
 use super::inventory::Completeness;
-use super::record::Fact;
+use super::statement::Site;
+use case::Case;
+pub use cause::Cause;
+pub use checklist::{Check, CheckState, checklist};
+pub use plan::{endpoint_groups, nat_gateways, next_calls, role_arn};
+pub use policy::{Purpose, policy};
+pub use report::{Report, report};
+pub use wait::{Expectation, expected_after};
 
 /// The console's own sentence, so that users recognise what they look at (diagnosis 1.4).
 pub const NOT_CONFIGURED: &str = "The instance you selected is not configured to use Session Manager";
@@ -40,6 +67,8 @@ pub enum Owner {
     InstanceOwner,
     /// Whoever administers the account.
     Administrator,
+    /// Whoever sets the organisation's policies.
+    Organisation,
     /// Time mends it.
     Nobody,
 }
@@ -51,61 +80,10 @@ impl Owner {
             Self::You => "you",
             Self::InstanceOwner => "the instance's owner",
             Self::Administrator => "the account's administrator",
+            Self::Organisation => "the organisation's administrators",
             Self::Nobody => "nobody: it mends itself",
         }
     }
-}
-
-/// A further call that would settle a finding, not made by the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// Is the channel connected?
-    ConnectionStatus,
-    /// Do the system's and the instance's status checks pass?
-    StatusCheck,
-    /// Is default host management on; which tier do hybrid nodes have?
-    ServiceSetting,
-    /// When was the profile attached?
-    ProfileAssociation,
-    /// May the role do what the agent needs?
-    RoleRights,
-    /// Is there a way to the endpoints?
-    Network,
-}
-
-impl Call {
-    /// The action that it takes.
-    pub const fn action(self) -> &'static str {
-        match self {
-            Self::ConnectionStatus => "ssm:GetConnectionStatus",
-            Self::StatusCheck => "ec2:DescribeInstanceStatus",
-            Self::ServiceSetting => "ssm:GetServiceSetting",
-            Self::ProfileAssociation => "ec2:DescribeIamInstanceProfileAssociations",
-            Self::RoleRights => "iam:SimulatePrincipalPolicy",
-            Self::Network => "ec2:DescribeRouteTables",
-        }
-    }
-}
-
-/// Whether instances without a profile register (`/ssm/managed-instance/default-ec2-instance-management-role`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostManagement {
-    /// They don't.
-    Off,
-    /// They do, with this role.
-    On {
-        /// The role's name.
-        role: String,
-    },
-}
-
-/// The tier of hybrid nodes in this account and region (`/ssm/managed-instance/activation-tier`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    /// No sessions on `mi-` nodes.
-    Standard,
-    /// Sessions, billed per node and hour.
-    Advanced,
 }
 
 /// What a verdict needs beside the row: who asks, where, and what else was read for account and region.
@@ -119,51 +97,32 @@ pub struct Context {
     pub who: Option<String>,
     /// Where the two lists stand.
     pub lists: Completeness,
-    /// Default host management.
-    pub host_management: Fact<HostManagement>,
-    /// The hybrid tier.
-    pub tier: Fact<Tier>,
+    /// The account's number, where it is known.
+    pub account: Option<String>,
+    /// What the other nodes of the account use, as the list tells.
+    pub usage: Usage,
+    /// What was read for the account and region.
+    pub surroundings: Surroundings,
 }
 
-/// The causes that can be told (numbers of diagnosis 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// Its channel is connected.
-    Ready,
-    /// It beats, and nobody asked for its channel (or may).
-    NotVerified,
-    /// Nothing readable says anything (A8, A7).
-    NotVisible,
-    /// Stopped or hibernated (B1), or on the way there (B2).
-    Stopped,
-    /// Ended, or no longer listed (B2).
-    Gone,
-    /// Just started (B3).
-    JustStarted,
-    /// Status checks fail (B4).
-    Impaired,
-    /// No profile, and default host management off (C1) or not known (C2).
-    NoProfile,
-    /// No profile, host management on, and the agent too old for it (C3).
-    TooOldForHostManagement,
-    /// The metadata service is off (C4).
-    MetadataOff,
-    /// Registered, without a channel (C9, D2).
-    NoChannel,
-    /// Runs with a profile and never registered (C6 to C8, D1 to D10, E3).
-    NeverRegistered,
-    /// Was online, and its heartbeats stopped (E4, B5).
-    Lost,
-    /// The agent predates Session Manager (E1).
-    PredatesSessions,
-    /// The agent is too old for some features (E2).
-    TooOldForFeature,
-    /// The hybrid tier doesn't have sessions (F1).
-    StandardTier,
-    /// The hybrid tier isn't known.
-    TierNotChecked,
-    /// A hybrid node was lost.
-    HybridLost,
+impl Context {
+    /// The partition of the region, for ARNs.
+    pub fn partition(&self) -> &'static str {
+        match self.region.as_deref() {
+            Some(region) if region.starts_with("cn-") => "aws-cn",
+            Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
+    /// Where the account's resources are, as their ARNs say; `account` where it is known better than here.
+    pub fn site<'a>(&'a self, account: Option<&'a str>) -> Site<'a> {
+        Site {
+            partition: self.partition(),
+            region: self.region.as_deref().unwrap_or("*"),
+            account: account.or(self.account.as_deref()).unwrap_or("*"),
+        }
+    }
 }
 
 /// One thing that stands in the way, or might.
@@ -185,6 +144,13 @@ pub struct Finding {
     pub owner: Owner,
     /// Calls that would settle what the evidence leaves open.
     pub settled_by: Vec<Call>,
+}
+
+impl Finding {
+    /// How long it takes to show after somebody has mended it; none where nobody has to.
+    pub fn then(&self) -> Option<Expectation> {
+        expected_after(self.cause).filter(|_| !self.fix.is_empty() && self.owner != Owner::Nobody)
+    }
 }
 
 /// The answer for one instance.
@@ -215,6 +181,8 @@ pub enum LineKind {
     Fix,
     /// A command to paste.
     Command,
+    /// How long it takes to show, once that is done.
+    Then,
     /// A further finding.
     Also,
     /// Something that was not visible.
@@ -241,6 +209,7 @@ impl Verdict {
                 lines.push((LineKind::Fix, finding.fix.clone()));
             }
             lines.extend(finding.command.iter().map(|command| (LineKind::Command, command.clone())));
+            lines.extend(finding.then().map(|then| (LineKind::Then, then.words.to_owned())));
         }
         lines.extend(self.not_visible.iter().map(|what| (LineKind::NotVisible, what.clone())));
         lines
@@ -270,18 +239,27 @@ fn is_refused(state: State, findings: &[Finding]) -> bool {
         })
 }
 
-/// Judges one instance by what was read so far.
+/// Judges one instance by what the lists say.
 pub fn diagnose(instance: &Instance, context: &Context, now: Timestamp) -> Verdict {
-    let state = instance.state(now);
-    let findings = cause::findings(instance, state, context, now);
-    // What no longer exists isn't a matter of configuration.
-    let is_flagged = state != State::Gone && is_refused(state, &findings);
+    examine(instance, &Evidence::default(), context, now)
+}
+
+/// Judges one instance by the lists and by what a deep check has read so far.
+pub fn examine(instance: &Instance, evidence: &Evidence, context: &Context, now: Timestamp) -> Verdict {
+    let row = evidence.applied_to(instance);
+    let case = Case::new(&row, evidence, context, now);
+    let findings = case.findings();
+    // What isn't here isn't a matter of configuration.
+    let isnt_here = findings
+        .first()
+        .is_some_and(|first| matches!(first.cause, Cause::Gone | Cause::NotHere | Cause::Deregistered));
+    let is_flagged = !isnt_here && is_refused(case.state, &findings);
     Verdict {
-        state,
+        state: case.state,
         flag: is_flagged.then_some(NOT_CONFIGURED),
         headline: findings.first().map_or_else(String::new, |finding| finding.what.clone()),
+        not_visible: if isnt_here { Vec::new() } else { case.not_visible() },
         findings,
-        not_visible: words::not_visible(instance, state, context),
     }
 }
 

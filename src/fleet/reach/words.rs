@@ -1,12 +1,10 @@
-//! Words of a verdict: commands that can be pasted, who was asked, what was not visible, and how a
-//! machine came to stop.
+//! Words of a verdict: commands that can be pasted, who was asked, and how a machine came to stop.
 
 use jiff::Timestamp;
 
 use super::Context;
-use crate::fleet::instance::{Instance, Part, State};
 use crate::fleet::phrase;
-use crate::fleet::record::{Fact, MachineRecord};
+use crate::fleet::record::MachineRecord;
 
 /// A command with the row's profile and region.
 pub(super) fn command(context: &Context, command: &str) -> String {
@@ -61,44 +59,4 @@ pub(super) fn stopped(machine: &MachineRecord, word: &str, now: Timestamp) -> St
         words.push_str(&format!(", {by}"));
     }
     words
-}
-
-/// What this identity could not see of this instance, and what nobody looked at.
-pub(super) fn not_visible(instance: &Instance, state: State, context: &Context) -> Vec<String> {
-    let who = who(context);
-    let mut lines = Vec::new();
-    if matches!(instance.agent, Part::Unknown) && !context.lists.agents.is_complete() {
-        let agents = &context.lists.agents;
-        lines.push(match (agents.denied(), agents.failure()) {
-            (Some(action), _) => format!("SSM's side (agent, heartbeat): {action} is denied to {who}"),
-            (None, Some(failure)) => format!("SSM's side (agent, heartbeat): {failure}"),
-            (None, None) => "SSM's side (agent, heartbeat): the list isn't read to its end yet".to_owned(),
-        });
-    }
-    if matches!(instance.machine, Part::Unknown)
-        && !instance.is_hybrid()
-        && !context.lists.machines.is_complete()
-    {
-        let machines = &context.lists.machines;
-        let what = "EC2's side (state, profile, network)";
-        lines.push(match (machines.denied(), machines.failure()) {
-            (Some(action), _) => format!("{what}: {action} is denied to {who}"),
-            (None, Some(failure)) => format!("{what}: {failure}"),
-            (None, None) => format!("{what}: the list isn't read to its end yet"),
-        });
-    }
-    let is_settled = matches!(state, State::Stopped | State::Gone | State::Starting);
-    match &instance.connection {
-        _ if is_settled => {}
-        Fact::Denied { action } => lines.push(format!("its session channel: {action} is denied to {who}")),
-        Fact::Failed(why) => lines.push(format!("its session channel: {why}")),
-        Fact::NotAsked if state == State::Online => {
-            lines.push("its session channel: not asked yet".to_owned())
-        }
-        _ => {}
-    }
-    if matches!(state, State::NoChannel | State::Lost | State::NotConfigured) {
-        lines.push("not checked: what its role may do, its way to the endpoints".to_owned());
-    }
-    lines
 }

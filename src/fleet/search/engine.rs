@@ -1,25 +1,36 @@
-//! One query over a whole snapshot, on all cores.
+//! One query after another over whole snapshots, on all cores; and the order of what they find.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::rank::{FUZZY_ID, NAME, NAME_START, contained};
-use super::scorer::{Prepared, Word};
+use super::plan::Plan;
+use super::rank::Rank;
+use super::scorer::Prepared;
 use super::snapshot::Snapshot;
-use super::{Matches, Request};
-use crate::fleet::instance::State;
-use crate::fleet::query::{Ask, Query, Term};
+use super::{Matches, Request, Values};
+use crate::fleet::InstanceId;
+use crate::fleet::query::Query;
 
 /// Searches one snapshot after another, and remembers what it found last, for queries that only grow.
 #[derive(Default)]
 pub struct Engine {
     snapshot: Option<Arc<Snapshot>>,
+    heavy: Heavy,
     before: Option<Found>,
+}
+
+/// The places of the rows that have a weight, ascending, and those weights; made anew when either changes.
+#[derive(Default)]
+struct Heavy {
+    weights: Arc<HashMap<InstanceId, u32>>,
+    places: Vec<(u32, u32)>,
 }
 
 /// What the last query found.
 struct Found {
     query: Query,
+    favourites: Arc<HashSet<InstanceId>>,
     /// Ascending.
     places: Vec<u32>,
 }
@@ -41,8 +52,6 @@ impl Newest<'_> {
 const STRIDE: usize = 1_024;
 /// Rows from which on a second thread pays for its start.
 const ALONE: usize = 4_096;
-/// A field that doesn't match.
-const NO: i32 = i32::MIN;
 
 impl Engine {
     /// An engine that has seen nothing yet.
@@ -74,6 +83,7 @@ impl Engine {
         if !self.is_prepared(request) {
             let before = self.snapshot.take();
             self.before = None;
+            self.heavy = Heavy::default();
             self.snapshot = Some(Arc::new(Snapshot::new(
                 Arc::clone(&request.rows),
                 request.order,
@@ -86,76 +96,109 @@ impl Engine {
     /// Searches what is prepared; `None` when overtaken.
     pub(super) fn find(&mut self, request: &Request, newest: Newest<'_>) -> Option<Matches> {
         let snapshot = Arc::clone(self.snapshot.as_ref()?);
-        let query = Query::parse(&request.query);
+        let query = &request.query;
+        if !Arc::ptr_eq(&self.heavy.weights, &request.weights) {
+            self.heavy = Heavy::new(&snapshot, &request.weights);
+        }
         let before = self.before.take();
         let candidates = before
             .as_ref()
-            .filter(|found| narrows(&query, &found.query))
+            .filter(|found| {
+                Arc::ptr_eq(&found.favourites, &request.favourites) && query.narrows(&found.query)
+            })
             .map(|found| found.places.as_slice());
-        let mut found = run(&snapshot, &query, candidates, newest)?;
-        let mut places: Vec<u32> = Vec::new();
-        if snapshot.is_ranked() && query.words().next().is_some() {
-            sort(&mut found);
-            places.extend(found.iter().map(|key| *key as u32));
+        let found = run(&snapshot, request, candidates, newest)?;
+        let mut places = if snapshot.is_ranked() {
+            self.heavy.arrange(found, query.has_ranks())
         } else {
-            places.extend(found.iter().map(|key| *key as u32));
-        }
+            found.iter().map(|key| *key as u32).collect()
+        };
         let hits = places.iter().map(|place| snapshot.places[*place as usize]).collect();
         if snapshot.is_ranked() {
             places.sort_unstable();
         }
-        self.before = Some(Found { query: query.clone(), places });
-        Some(Matches { generation: request.generation, rows: Arc::clone(&snapshot.rows), hits, query })
+        let favourites = Arc::clone(&request.favourites);
+        self.before = Some(Found { query: query.clone(), favourites, places });
+        Some(Matches {
+            generation: request.generation,
+            rows: Arc::clone(&snapshot.rows),
+            hits,
+            query: query.clone(),
+            values: Values::new(&snapshot),
+        })
+    }
+
+    /// Makes ready what completion will ask for, unless something newer is asked.
+    pub(super) fn warm(&self, newest: Newest<'_>) {
+        if let Some(snapshot) = &self.snapshot {
+            snapshot.warm(|| newest.is_overtaken());
+        }
     }
 }
 
-/// Whether what `before` found is all that `query` can find. Besides the language's own rule: a word that
-/// grows to [`FUZZY_ID`] letters finds ids that it didn't find before.
-fn narrows(query: &Query, before: &Query) -> bool {
-    query.narrows(before)
-        && before
-            .words()
-            .zip(query.words())
-            .all(|(old, new)| old == new || old.len() >= FUZZY_ID || new.len() < FUZZY_ID)
-}
+impl Heavy {
+    fn new(snapshot: &Snapshot, weights: &Arc<HashMap<InstanceId, u32>>) -> Self {
+        let weight = |place: u32| {
+            let row = snapshot.row(place as usize);
+            weights.get(&row.id).filter(|weight| **weight > 0).map(|weight| (place, *weight))
+        };
+        let all = if weights.is_empty() { 0 } else { snapshot.places.len() as u32 };
+        Self { weights: Arc::clone(weights), places: (0..all).filter_map(weight).collect() }
+    }
 
-/// All that one search needs, shared by its threads.
-struct Plan<'a> {
-    snapshot: &'a Snapshot,
-    words: Vec<Word<'a>>,
-    /// The best score of each word in each kin's texts, word by word.
-    shared: Vec<i32>,
-    /// Which kins pass the filters on what they share.
-    admitted: Vec<bool>,
-    /// Filters on what is a row's own.
-    own: Vec<&'a Term>,
-    unwanted: Vec<Unwanted<'a>>,
-    newest: Newest<'a>,
-}
-
-/// A `!word`, and the kins that have it.
-struct Unwanted<'a> {
-    word: Word<'a>,
-    kins: Vec<bool>,
+    /// The places of keys that come in the order of places, as they are shown: within a class the heavy
+    /// ones first, then the better score, then the place.
+    fn arrange(&self, mut keys: Vec<u64>, has_ranks: bool) -> Vec<u32> {
+        let rank = |key: u64| (key >> 32) as u32;
+        let mut weighed = self.places.iter().peekable();
+        let mut heavy: Vec<(u32, std::cmp::Reverse<u32>, u64)> = Vec::new();
+        if !self.places.is_empty() {
+            keys.retain(|key| {
+                while weighed.peek().is_some_and(|(place, _)| *place < *key as u32) {
+                    weighed.next();
+                }
+                let found = weighed.next_if(|(place, _)| *place == *key as u32);
+                heavy.extend(
+                    found.map(|(_, weight)| (Rank::class_of(rank(*key)), std::cmp::Reverse(*weight), *key)),
+                );
+                found.is_none()
+            });
+        }
+        if has_ranks {
+            sort(&mut keys);
+        }
+        heavy.sort_unstable();
+        let mut places = Vec::with_capacity(keys.len() + heavy.len());
+        let mut heavy = heavy.into_iter().peekable();
+        for key in keys {
+            let class = Rank::class_of(rank(key));
+            while let Some((.., first)) = heavy.next_if(|(heavier, ..)| *heavier <= class) {
+                places.push(first as u32);
+            }
+            places.push(key as u32);
+        }
+        places.extend(heavy.map(|(.., key)| key as u32));
+        places
+    }
 }
 
 /// Keys of the rows that match, in the order of places: the rank's complement above, the place below, so
 /// that the smallest key is the best.
 fn run(
     snapshot: &Snapshot,
-    query: &Query,
+    request: &Request,
     candidates: Option<&[u32]>,
     newest: Newest<'_>,
 ) -> Option<Vec<u64>> {
-    let plan = Plan::new(snapshot, query, newest);
+    let plan = Plan::new(snapshot, &request.query, &request.favourites);
     let count = candidates.map_or(snapshot.places.len(), <[u32]>::len);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(count / ALONE + 1).min(8);
     let share = count.div_ceil(threads).max(1);
     let part = |index: usize| {
         let range = (index * share).min(count)..((index + 1) * share).min(count);
         match candidates {
-            Some(places) => plan.part(places[range].iter().copied()),
-            None => plan.part(range.start as u32..range.end as u32),
+            Some(places) => part_of(&plan, places[range].iter().copied(), newest),
+            None => part_of(&plan, range.start as u32..range.end as u32, newest),
         }
     };
     std::thread::scope(|scope| {
@@ -173,118 +216,19 @@ fn run(
     })
 }
 
-impl<'a> Plan<'a> {
-    fn new(snapshot: &'a Snapshot, query: &'a Query, newest: Newest<'a>) -> Self {
-        let kins = &snapshot.kins;
-        let words: Vec<Word<'a>> = query.words().map(Word::new).collect();
-        let mut scorer = Prepared::default();
-        let mut shared = Vec::with_capacity(words.len() * kins.len());
-        let mut scores = vec![NO; kins.texts.len()];
-        for word in &words {
-            for (text, score) in scores.iter_mut().enumerate() {
-                *score = scorer.score(&kins.texts, text, word).unwrap_or(NO);
-            }
-            shared.extend(
-                (0..kins.len()).map(|kin| {
-                    kins.members(kin).iter().map(|text| scores[*text as usize]).max().unwrap_or(NO)
-                }),
-            );
-        }
-        let filters = || query.terms().iter().filter(|term| !is_wanted_word(term));
-        let asks_for_gone = query.asks_for_gone();
-        let mut admitted: Vec<bool> =
-            kins.states.iter().map(|state| asks_for_gone || *state != State::Gone).collect();
-        let mut own = Vec::new();
-        for term in filters().filter(|term| !matches!(term.ask, Ask::Word(_))) {
-            match kins.holds(&term.ask) {
-                Some(holds) => {
-                    admitted.iter_mut().zip(holds).for_each(|(ok, holds)| *ok &= holds != term.negated);
-                }
-                None => own.push(term),
-            }
-        }
-        let unwanted = filters()
-            .filter_map(|term| match &term.ask {
-                Ask::Word(word) => Some(Word::new(word)),
-                _ => None,
-            })
-            .map(|word| {
-                let has: Vec<bool> =
-                    (0..kins.texts.len()).map(|text| kins.texts.contains(text, &word).is_some()).collect();
-                let kins = (0..kins.len())
-                    .map(|kin| kins.members(kin).iter().any(|text| has[*text as usize]))
-                    .collect();
-                Unwanted { word, kins }
-            })
-            .collect();
-        Self { snapshot, words, shared, admitted, own, unwanted, newest }
-    }
-
-    /// The keys of those of the places that match; `None` when overtaken.
-    fn part(&self, places: impl Iterator<Item = u32>) -> Option<Vec<u64>> {
-        let mut scorer = Prepared::default();
-        let mut found = Vec::new();
-        for (count, place) in places.enumerate() {
-            if count.is_multiple_of(STRIDE) && self.newest.is_overtaken() {
-                return None;
-            }
-            if let Some(rank) = self.rank(place as usize, &mut scorer) {
-                found.push(u64::from(u32::MAX - rank as u32) << 32 | u64::from(place));
-            }
-        }
-        Some(found)
-    }
-
-    /// The rank of one row; `None` when it doesn't match.
-    fn rank(&self, place: usize, scorer: &mut Prepared) -> Option<i32> {
-        let snapshot = self.snapshot;
-        let kin = snapshot.kin[place] as usize;
-        if !self.admitted[kin] {
+/// The keys of those of the places that match; `None` when overtaken.
+fn part_of(plan: &Plan<'_>, places: impl Iterator<Item = u32>, newest: Newest<'_>) -> Option<Vec<u64>> {
+    let mut scorer = Prepared::default();
+    let mut found = Vec::new();
+    for (count, place) in places.enumerate() {
+        if count.is_multiple_of(STRIDE) && newest.is_overtaken() {
             return None;
         }
-        let mut rank = 0_i32;
-        for (index, word) in self.words.iter().enumerate() {
-            let score = match scorer.score(&snapshot.names, place, word) {
-                Some(score) if snapshot.names.starts_with(place, word.text) => NAME_START + score,
-                Some(score) => NAME + score,
-                None => {
-                    let shared = self.shared[index * snapshot.kins.len() + kin];
-                    match self.address(place, word, scorer).unwrap_or(NO).max(shared) {
-                        NO => return None,
-                        score => score,
-                    }
-                }
-            };
-            rank = rank.saturating_add(score);
+        if let Some(rank) = plan.rank(place as usize, &mut scorer) {
+            found.push(u64::from(rank.key()) << 32 | u64::from(place));
         }
-        let has_unwanted = self.unwanted.iter().any(|unwanted| {
-            unwanted.kins[kin]
-                || [&snapshot.names, &snapshot.ids, &snapshot.addresses]
-                    .iter()
-                    .any(|texts| texts.contains(place, &unwanted.word).is_some())
-        });
-        if has_unwanted {
-            return None;
-        }
-        let instance = || &snapshot.rows[snapshot.places[place] as usize];
-        let passes = self.own.iter().all(|term| term.ask.holds(instance(), snapshot.now) != term.negated);
-        // A score can be a little below zero; a rank is a key.
-        passes.then_some(rank.max(0))
     }
-
-    /// The score of a word in id and private address.
-    fn address(&self, place: usize, word: &Word<'_>, scorer: &mut Prepared) -> Option<i32> {
-        let snapshot = self.snapshot;
-        let within =
-            |texts: &super::text::Texts| texts.contains(place, word).map(|start| contained(start, word.text));
-        within(&snapshot.ids).max(within(&snapshot.addresses)).or_else(|| {
-            (word.text.len() >= FUZZY_ID).then(|| scorer.score(&snapshot.ids, place, word)).flatten()
-        })
-    }
-}
-
-fn is_wanted_word(term: &Term) -> bool {
-    matches!(term, Term { negated: false, ask: Ask::Word(_) })
+    Some(found)
 }
 
 /// Sorts keys, on two threads where there are many.

@@ -66,6 +66,14 @@ impl Texts {
         find(self.bytes(index).0, word.text.as_bytes())
     }
 
+    /// Whether the text is the word, case aside.
+    pub(super) fn is(&self, index: usize, word: &scorer::Word<'_>) -> bool {
+        match self.odd(index) {
+            Some(odd) => odd.to_lowercase() == word.text,
+            None => self.bytes(index).0 == word.text.as_bytes(),
+        }
+    }
+
     /// Whether the text starts with the word, case aside.
     pub(super) fn starts_with(&self, index: usize, word: &str) -> bool {
         match self.odd(index) {

@@ -54,6 +54,7 @@ impl Worker {
                 engine.prepare(&request);
                 if let Some(matches) = engine.find(&request, newest) {
                     deliver(matches);
+                    engine.warm(newest);
                 }
             }
         })?;

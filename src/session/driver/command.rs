@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, TryAcquireError, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::session::message::{Flag, Size};
@@ -26,6 +26,7 @@ pub struct Commands {
     size: Arc<watch::Sender<Size>>,
     /// Counts the times that unsent input was to be thrown away.
     discard: Arc<watch::Sender<u64>>,
+    hurry: Arc<Notify>,
     end: CancellationToken,
     _last: Arc<DropGuard>,
 }
@@ -58,6 +59,7 @@ pub(super) struct Orders {
     discarded: u64,
     size: watch::Receiver<Size>,
     discard: watch::Receiver<u64>,
+    hurry: Arc<Notify>,
     end: CancellationToken,
 }
 
@@ -67,6 +69,8 @@ pub(super) enum Order {
     End,
     Resize(Size),
     Discard,
+    /// Without a connection: try again now.
+    Hurry,
     Input(Bytes),
     Flag(Flag),
     /// Tell when all input so far has arrived.
@@ -83,6 +87,7 @@ impl Orders {
                 () = self.end.cancelled() => return Order::End,
                 // The senders go with the last handle, and that ends the session.
                 Ok(()) = self.discard.changed() => *self.discard.borrow_and_update(),
+                () = self.hurry.notified() => return Order::Hurry,
                 Ok(()) = self.size.changed() => return Order::Resize(*self.size.borrow_and_update()),
                 Some(piece) = next_input(&mut self.kept, &mut self.input), if with_input => {
                     if piece.discards <= self.discarded {
@@ -145,13 +150,14 @@ pub(super) fn channel(size: Size) -> (Commands, Orders) {
     let (input_in, input_out) = mpsc::channel(INPUT_PIECES);
     let (size_in, size_out) = watch::channel(size);
     let (discard_in, discard_out) = watch::channel(0);
-    let end = CancellationToken::new();
+    let (hurry, end) = (Arc::new(Notify::new()), CancellationToken::new());
     let room = Arc::new(Semaphore::new(INPUT_BYTES));
     let commands = Commands {
         input: input_in,
         room: room.clone(),
         size: Arc::new(size_in),
         discard: Arc::new(discard_in),
+        hurry: hurry.clone(),
         end: end.clone(),
         _last: Arc::new(end.clone().drop_guard()),
     };
@@ -164,6 +170,7 @@ pub(super) fn channel(size: Size) -> (Commands, Orders) {
             discarded: 0,
             size: size_out,
             discard: discard_out,
+            hurry,
             end,
         },
     )
@@ -226,6 +233,11 @@ impl Commands {
     /// The terminal's size is now this. Sizes that a later one overtakes are not sent.
     pub fn resize(&self, size: Size) {
         self.size.send_if_modified(|current| std::mem::replace(current, size) != size);
+    }
+
+    /// What kept a lost connection from being made anew is mended, as far as the owner knows: the next attempt need not wait.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
     }
 
     /// Ends the session, whatever the network does. `Event::Ended` follows shortly.

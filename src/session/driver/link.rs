@@ -156,7 +156,7 @@ impl Driver {
             tokio::select! {
                 biased;
                 order = self.orders.next(!hungry) => match self.obey(order) {
-                    Step::GoOn => {}
+                    Step::GoOn | Step::Hurry => {}
                     Step::End => return Gone::Ended(End::Terminated),
                 },
                 key = next_key(&mut self.key) => self.take_key(key),

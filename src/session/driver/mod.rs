@@ -163,14 +163,16 @@ type KeyCall = AbortOnDropHandle<Result<DataKey, String>>;
 /// What an order leads to.
 enum Step {
     GoOn,
+    /// Without a connection: try again now.
+    Hurry,
     End,
 }
 
 /// Why there is nothing to wait for any more.
 enum Interrupt {
     End,
-    /// The machine slept.
-    Nap,
+    /// The machine slept, or the owner knows that another attempt is worth it.
+    Anew,
 }
 
 /// What the channel told that concerns the driver.
@@ -215,7 +217,7 @@ impl Driver {
                 Ok(socket) => socket,
                 Err(Interrupt::End) => return End::Terminated,
                 // Another network perhaps, and the attempt was for the old one.
-                Err(Interrupt::Nap) => {
+                Err(Interrupt::Anew) => {
                     retry = Retry::new(now());
                     continue;
                 }
@@ -291,7 +293,7 @@ impl Driver {
         let look = self.surroundings.look;
         loop {
             if self.has_slept(now()) {
-                return Err(Interrupt::Nap);
+                return Err(Interrupt::Anew);
             }
             self.take_input();
             self.take_events();
@@ -300,6 +302,7 @@ impl Driver {
                 biased;
                 step = self.orders.next(self.pending.is_none()) => match self.obey(step) {
                     Step::GoOn => {}
+                    Step::Hurry => return Err(Interrupt::Anew),
                     Step::End => return Err(Interrupt::End),
                 },
                 key = next_key(&mut self.key) => self.take_key(key),
@@ -350,6 +353,7 @@ impl Driver {
     fn obey(&mut self, order: Order) -> Step {
         match order {
             Order::End => return Step::End,
+            Order::Hurry => return Step::Hurry,
             Order::Input(bytes) => self.pending = Some(bytes),
             Order::Flag(flag) => self.channel.send_flag(flag),
             Order::Mark(arrived) => self.marks.push(arrived),

@@ -8,7 +8,7 @@ use std::{
 use futures_util::SinkExt;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+    MaybeTlsStream, WebSocketStream, client_async_tls_with_config,
     tungstenite::{self, Message, client::IntoClientRequest, protocol::WebSocketConfig},
 };
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::session::{
     channel::CLIENT_VERSION,
     message::OpenDataChannel,
     service::{Retry, Service, Ticket},
+    tunnel::{self, NoWay},
 };
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -70,8 +71,9 @@ async fn connect(service: &dyn Service, ticket: &Ticket) -> Result<Socket, DialE
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MESSAGE_LIMIT))
         .max_frame_size(Some(MESSAGE_LIMIT));
+    let stream = reach(service, request.uri()).await?;
     let (mut socket, _) =
-        connect_async_tls_with_config(request, Some(config), true, None).await.map_err(explain)?;
+        client_async_tls_with_config(request, stream, Some(config), None).await.map_err(explain)?;
     let open = OpenDataChannel::client(
         Uuid::new_v4(),
         ticket.token.expose().to_owned(),
@@ -81,6 +83,19 @@ async fn connect(service: &dyn Service, ticket: &Ticket) -> Result<Socket, DialE
     let text = String::from_utf8_lossy(&open.encode()).into_owned();
     socket.send(Message::text(text)).await.map_err(explain)?;
     Ok(socket)
+}
+
+/// A connection to the host of a stream URL, by a proxy where calls go by one, too.
+async fn reach(service: &dyn Service, url: &http::Uri) -> Result<TcpStream, DialError> {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let host = url.host().ok_or_else(|| DialError::Never("the stream URL names no host".to_owned()))?;
+    let port = url.port_u16().unwrap_or(if scheme == "wss" { 443 } else { 80 });
+    let proxy = service.proxy(scheme, host);
+    tunnel::connect(host, port, proxy.as_ref()).await.map_err(|no_way| match no_way {
+        // As with the service: what a proxy refuses, it may refuse for good.
+        NoWay::Proxy { status: Some(400..=499), .. } => DialError::Rejected(no_way.to_string()),
+        _ => DialError::Later(no_way.to_string()),
+    })
 }
 
 /// One for the whole process, the same on every socket of every session.

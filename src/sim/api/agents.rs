@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Answer, Api, Call, Context, TARGET,
+    Answer, Api, Call, TARGET,
     error::{ApiError, Wire},
     finish,
     input::{self, Input, Text},
@@ -26,7 +26,10 @@ use super::{
     upgrade,
     xml::Xml,
 };
-use crate::sim::control::{self, Control, Facts, Refused};
+use crate::sim::{
+    caller::Caller,
+    control::{self, Control, Facts, Refused},
+};
 
 /// Where control channels are.
 const CONTROL_PATH: &str = "/v1/control-channel/";
@@ -154,8 +157,8 @@ impl Api {
             ("ssm", "GetDocument" | "DescribeDocument" | "GetParameters") | ("kms", "Decrypt") => {
                 let call = Call::read(head, body).map_err(|(_, error)| error)?;
                 let role = control::ROLE.rsplit('/').next().unwrap_or_default();
-                let role = self.machine_arn(role, node);
-                let text = self.perform(body, call, request_id, Some(&role)).await?;
+                let caller = Caller::machine(&self.account, role, node);
+                let text = self.perform(body, call, request_id, &caller).await?;
                 serde_json::from_str(&text).map_err(|_| unknown())
             }
             _ => Err(unknown()),
@@ -225,12 +228,12 @@ impl Api {
         let expected = Expected { service, regions: &[&self.options.region], plus: self.options.plus };
         let id = sigv4::key_id(signed.headers).ok_or(Refusal::Missing)?;
         if let Some(key) = control.public_key(id) {
-            sigv4::verify_by(signed, &expected, &Key::Public { id, key: &key }, now)?;
+            sigv4::verify(signed, &expected, Some(&Key::Public { id, key: &key }), now)?;
             return Ok(Signer::Node(id.to_owned()));
         }
         let (node, key) = control.holder(id).ok_or(Refusal::UnknownKey)?;
         let known = Key::Secret { credentials: &key.credentials, token: Some(&key.token) };
-        sigv4::verify_by(signed, &expected, &known, now)?;
+        sigv4::verify(signed, &expected, Some(&known), now)?;
         if key.expires <= now { Err(Refusal::UnknownKey) } else { Ok(Signer::Role(node)) }
     }
 }
@@ -382,23 +385,6 @@ fn heartbeat(
     }
     control.heartbeat(node, facts, now);
     Ok(json!({}))
-}
-
-/// DeregisterManagedInstance: the caller's, and of foreign agents alone, since the sample fleet does not change.
-pub(super) fn deregister_managed_instance(
-    context: &Context<'_>,
-    request: &Map<String, Value>,
-) -> Result<Value, ApiError> {
-    let mut input = Input::new(request);
-    let id = input.text("InstanceId", Text { min: 20, max: 124, ..REQUIRED })?.unwrap_or_default();
-    input.done()?;
-    let api = context.api;
-    api.permit(Wire::Json, "ssm:DeregisterManagedInstance", Some(&api.instance_arn(id)))?;
-    if api.control.as_ref().is_some_and(|control| control.deregister(id)) {
-        Ok(json!({}))
-    } else {
-        Err(ApiError::modelled("InvalidInstanceId", format!("{id} is no agent that registered here.")))
-    }
 }
 
 fn refused(refused: Refused) -> ApiError {

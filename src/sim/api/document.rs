@@ -60,7 +60,7 @@ impl Api {
         let stored = shelf.find(bare).filter(|_| region == self.options.region)?;
         let right = match &stored.owner {
             Owner::Amazon => account.is_empty(),
-            Owner::Own => account == self.world.account,
+            Owner::Own => account == self.account,
             Owner::Other(owner) => account == owner,
         };
         right.then_some(stored)
@@ -79,7 +79,7 @@ impl Api {
     fn owner(&self, stored: &Stored) -> String {
         match &stored.owner {
             Owner::Amazon => "Amazon".to_owned(),
-            Owner::Own => self.world.account.clone(),
+            Owner::Own => self.account.clone(),
             Owner::Other(account) => account.clone(),
         }
     }
@@ -128,7 +128,7 @@ pub(super) fn list_documents(context: &Context<'_>, request: &Map<String, Value>
     })?;
     input.done()?;
     filters.extend(legacy);
-    api.permit(Wire::Json, "ssm:ListDocuments", Some(&api.service_arn("ssm")))?;
+    context.permit(Wire::Json, "ssm:ListDocuments", Some(&api.service_arn("ssm")))?;
     for (key, values) in &filters {
         let known = LEGACY_KEYS.contains(key)
             || ["SearchKeyword", "TargetType", "DocumentCategory"].contains(key)
@@ -288,7 +288,7 @@ pub(super) fn describe_document(
         Wanted::of(input.text("DocumentVersion", VERSION)?, input.text("VersionName", VERSION_NAME)?);
     input.done()?;
     let name = name.unwrap_or_default();
-    api.permit(Wire::Json, "ssm:DescribeDocument", Some(&api.arn_of_document(name)))?;
+    context.permit(Wire::Json, "ssm:DescribeDocument", Some(&api.arn_of_document(name)))?;
     let shelf = api.shelf();
     let stored = api.document(&shelf, name).ok_or_else(|| unknown(name))?;
     let version = stored.version(wanted).ok_or_else(|| no_version(name))?;
@@ -305,7 +305,7 @@ pub(super) fn get_document(context: &Context<'_>, request: &Map<String, Value>) 
     let format = input.text("DocumentFormat", FORMAT)?;
     input.done()?;
     let name = name.unwrap_or_default();
-    api.permit(Wire::Json, "ssm:GetDocument", Some(&api.arn_of_document(name)))?;
+    context.permit(Wire::Json, "ssm:GetDocument", Some(&api.arn_of_document(name)))?;
     let shelf = api.shelf();
     let stored = api.document(&shelf, name).ok_or_else(|| unknown(name))?;
     let version = stored.version(wanted).ok_or_else(|| no_version(name))?;
@@ -341,7 +341,7 @@ pub(super) fn list_document_versions(
     let token = input.text("NextToken", NONE)?;
     input.done()?;
     let name = name.unwrap_or_default();
-    api.permit(Wire::Json, "ssm:ListDocumentVersions", Some(&api.arn_of_document(name)))?;
+    context.permit(Wire::Json, "ssm:ListDocumentVersions", Some(&api.arn_of_document(name)))?;
     let question = format!("ListDocumentVersions\n{name}");
     let from = match token.filter(|token| !token.is_empty()) {
         None => 0,

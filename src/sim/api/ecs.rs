@@ -25,7 +25,7 @@ const NEEDED: Text = Text { required: true, ..NONE };
 
 impl Api {
     fn ecs_arn(&self, rest: &str) -> String {
-        format!("arn:aws:ecs:{}:{}:{rest}", self.options.region, self.world.account)
+        format!("arn:aws:ecs:{}:{}:{rest}", self.options.region, self.account)
     }
 
     fn cluster_arn(&self, cluster: &Cluster) -> String {
@@ -43,11 +43,8 @@ impl Api {
     /// A cluster by its name or ARN; `default` where none is named.
     fn cluster(&self, named: Option<&str>) -> Result<&Cluster, ApiError> {
         let name = named.unwrap_or("default");
-        let found = self
-            .world
-            .clusters
-            .iter()
-            .find(|cluster| cluster.name == name || self.cluster_arn(cluster) == name);
+        let found =
+            self.clusters.iter().find(|cluster| cluster.name == name || self.cluster_arn(cluster) == name);
         found.ok_or_else(|| ApiError::common("ClusterNotFoundException", "Cluster not found."))
     }
 
@@ -58,7 +55,7 @@ impl Api {
     /// The container that a session's target names: `ecs:CLUSTER_TASK_RUNTIME`.
     pub(super) fn container(&self, target: &str) -> Option<(&Cluster, &Task, &Container)> {
         let rest = target.strip_prefix("ecs:")?;
-        self.world.clusters.iter().find_map(|cluster| {
+        self.clusters.iter().find_map(|cluster| {
             let rest = rest.strip_prefix(cluster.name.as_str())?.strip_prefix('_')?;
             let (id, runtime) = rest.split_once('_')?;
             let task = cluster.task.iter().find(|task| task.id == id && task.exec)?;
@@ -102,7 +99,7 @@ pub(super) fn execute_command(
     let (command, named) = (command.unwrap_or_default(), task.unwrap_or_default());
     let cluster = api.cluster(cluster)?;
     let arn = api.ecs_arn(&format!("task/{}/{}", cluster.name, named.rsplit('/').next().unwrap_or_default()));
-    api.permit(Wire::Json, "ecs:ExecuteCommand", Some(&arn))?;
+    context.permit(Wire::Json, "ecs:ExecuteCommand", Some(&arn))?;
     if !interactive {
         return refuse("Interactive is the only mode supported currently.");
     }
@@ -154,8 +151,8 @@ pub(super) fn list_clusters(context: &Context<'_>, request: &Map<String, Value>)
     let mut input = Input::new(request);
     input.number("maxResults", 1, 100)?;
     input.done()?;
-    api.permit(Wire::Json, "ecs:ListClusters", Some("*"))?;
-    let arns: Vec<String> = api.world.clusters.iter().map(|cluster| api.cluster_arn(cluster)).collect();
+    context.permit(Wire::Json, "ecs:ListClusters", Some("*"))?;
+    let arns: Vec<String> = api.clusters.iter().map(|cluster| api.cluster_arn(cluster)).collect();
     Ok(json!({ "clusterArns": arns }))
 }
 
@@ -169,7 +166,7 @@ pub(super) fn describe_clusters(
     let named = if input.has("clusters") { input.strings("clusters", (0, 100))? } else { Vec::new() };
     input.done()?;
     let named = if named.is_empty() { vec!["default"] } else { named };
-    api.permit(Wire::Json, "ecs:DescribeClusters", Some(&api.ecs_arn("cluster/*")))?;
+    context.permit(Wire::Json, "ecs:DescribeClusters", Some(&api.ecs_arn("cluster/*")))?;
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for name in named {
         let Ok(cluster) = api.cluster(Some(name)) else {
@@ -212,7 +209,7 @@ pub(super) fn list_tasks(context: &Context<'_>, request: &Map<String, Value>) ->
     let token = input.text("nextToken", NONE)?;
     input.done()?;
     let cluster = api.cluster(cluster)?;
-    api.permit(Wire::Json, "ecs:ListTasks", Some(&api.ecs_arn("container-instance/*")))?;
+    context.permit(Wire::Json, "ecs:ListTasks", Some(&api.ecs_arn("container-instance/*")))?;
     let question = format!("ListTasks\n{}\n{family:?}\n{service:?}\n{state}", cluster.name);
     let from = match token.filter(|token| !token.is_empty()) {
         None => 0,
@@ -241,7 +238,11 @@ pub(super) fn describe_tasks(context: &Context<'_>, request: &Map<String, Value>
     let named = input.strings("tasks", (1, 100))?;
     input.done()?;
     let cluster = api.cluster(cluster)?;
-    api.permit(Wire::Json, "ecs:DescribeTasks", Some(&api.ecs_arn(&format!("task/{}/*", cluster.name))))?;
+    context.permit(
+        Wire::Json,
+        "ecs:DescribeTasks",
+        Some(&api.ecs_arn(&format!("task/{}/*", cluster.name))),
+    )?;
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
     for name in named {
         match api.task(cluster, name) {

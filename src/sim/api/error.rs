@@ -52,6 +52,7 @@ impl ApiError {
                                 Key and signing method. Consult the service documentation for details.";
         const EC2: &str = "AWS was not able to validate the provided access credentials";
         match (wire, refusal) {
+            (wire, Refusal::Expired) => ApiError::expired(wire),
             (Wire::Json, Refusal::Missing) => ApiError::common(
                 "MissingAuthenticationTokenException",
                 "Request is missing Authentication Token",

@@ -24,6 +24,11 @@ impl Form {
         self.numbers(name).into_iter().filter_map(|n| self.get(&format!("{name}.{n}"))).collect()
     }
 
+    /// A member of each structure of a list: `Name.1.member`, `Name.2.member`, …
+    pub(crate) fn numbered(&self, name: &str, member: &str) -> Vec<&str> {
+        self.numbers(name).into_iter().filter_map(|n| self.get(&format!("{name}.{n}.{member}"))).collect()
+    }
+
     /// EC2's filters: `Filter.N.Name` with `Filter.N.Value.M`.
     pub(crate) fn filters(&self) -> Vec<(&str, Vec<&str>)> {
         (self.numbers("Filter").into_iter())
@@ -47,7 +52,8 @@ impl Form {
         Ok(())
     }
 
-    fn numbers(&self, name: &str) -> Vec<u32> {
+    /// The numbers N of `Name.N…`, in their order.
+    pub(crate) fn numbers(&self, name: &str) -> Vec<u32> {
         let prefix = format!("{name}.");
         let mut numbers: Vec<u32> = (self.0.keys())
             .filter_map(|key| key.strip_prefix(&prefix)?.split('.').next()?.parse().ok())

@@ -102,6 +102,15 @@ impl<'a> Input<'a> {
         Ok(Some(number.max(0).cast_unsigned()))
     }
 
+    /// A time as JSON 1.1 has it, in seconds, if it is there.
+    pub(crate) fn seconds(&mut self, name: &str) -> Result<Option<f64>, ApiError> {
+        match self.present(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => Ok(number.as_f64()),
+            Some(other) => Err(wrong_type(other, "Timestamp")),
+        }
+    }
+
     /// True or false; an absent one is false.
     pub(crate) fn truth(&mut self, name: &str) -> Result<bool, ApiError> {
         match self.present(name) {

@@ -69,18 +69,19 @@ pub(super) fn send_ssh_public_key(
     let zone = input.text("AvailabilityZone", ZONE)?;
     input.done()?;
     let id = id.unwrap_or_default();
-    api.permit(Wire::Json, "ec2-instance-connect:SendSSHPublicKey", Some(&api.instance_arn(id)))?;
+    context.permit(Wire::Json, "ec2-instance-connect:SendSSHPublicKey", Some(&api.instance_arn(id)))?;
     let key = public_key(key.unwrap_or_default())
         .ok_or_else(|| ApiError::modelled("InvalidArgsException", "Invalid SSH public key provided."))?;
-    let node = api.world.find(id).filter(|node| node.machine().is_some()).ok_or_else(|| {
-        let text = format!("Instance {id} not found. Specify a valid instance ID.");
-        ApiError::modelled("EC2InstanceNotFoundException", text)
-    })?;
+    let node =
+        context.world.find(id).filter(|node| node.machine(context.now).is_some()).ok_or_else(|| {
+            let text = format!("Instance {id} not found. Specify a valid instance ID.");
+            ApiError::modelled("EC2InstanceNotFoundException", text)
+        })?;
     if zone.is_some_and(|zone| zone != super::ec2::zone(api, node)) {
         let text = "The instance is not in the availability zone that was specified.";
         return Err(ApiError::modelled("InvalidArgsException", text));
     }
-    if node.state != MachineState::Running {
+    if node.state(context.now) != MachineState::Running {
         let text = "Instance is not in valid state. Instance must be in the 'running' state.";
         return Err(ApiError::modelled("EC2InstanceStateInvalidException", text));
     }

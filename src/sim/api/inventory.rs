@@ -119,8 +119,8 @@ pub(super) fn get_connection_status(
     let target = input.text("Target", Text { required: true, min: 1, max: 400, ..Text::default() })?;
     input.done()?;
     let target = target.unwrap_or_default();
-    context.api.permit(Wire::Json, "ssm:GetConnectionStatus", Some(&context.api.instance_arn(target)))?;
-    let world = &context.api.world;
+    context.permit(Wire::Json, "ssm:GetConnectionStatus", Some(&context.api.instance_arn(target)))?;
+    let world = context.world;
     let connected = context.api.container(target).is_some()
         || target_node(context, target).is_some_and(|node| world.connected(node, context.now));
     Ok(json!({ "Target": target, "Status": if connected { "connected" } else { "notconnected" } }))
@@ -128,7 +128,7 @@ pub(super) fn get_connection_status(
 
 /// The node that a session's target names: by the id that Systems Manager knows, and no other.
 pub(super) fn target_node<'a>(context: &Context<'a>, target: &str) -> Option<&'a Node> {
-    let found = context.api.world.find(target).filter(|node| node.managed_id() == target);
+    let found = context.world.find(target).filter(|node| node.managed_id() == target);
     found.or_else(|| context.guests.iter().find(|node| node.id == target))
 }
 
@@ -141,7 +141,7 @@ fn list(
     show: fn(&Context<'_>, &Node, Registration) -> Map<String, Value>,
 ) -> Result<(Vec<Value>, Option<String>), ApiError> {
     let api = context.api;
-    api.permit(Wire::Json, &format!("ssm:{operation}"), Some(&api.service_arn("ssm")))?;
+    context.permit(Wire::Json, &format!("ssm:{operation}"), Some(&api.service_arn("ssm")))?;
     let mut question = operation.to_owned();
     for filter in filters {
         question.push_str(&format!("\n{}\t{}\t{}", filter.key, filter.operator, filter.values.join("\t")));
@@ -152,7 +152,7 @@ fn list(
             .ok_or_else(|| ApiError::modelled("InvalidNextToken", "The specified token is not valid."))?,
     };
     let chosen = |node: &Node| -> Option<Value> {
-        let registration = api.world.registration(node, context.now)?;
+        let registration = context.world.registration(node, context.now)?;
         let row = show(context, node, registration);
         filters.iter().all(|filter| matches(filter, node, &row)).then_some(Value::Object(row))
     };
@@ -166,9 +166,10 @@ fn list(
         return Ok((rows, next.map(|place| api.tokens.seal(&question, place))));
     }
     let (rows, next) = match context.guests {
-        [] => page::walk(api.world.nodes(), from, page_size(size), chosen),
+        [] => page::walk(context.world.nodes(), from, page_size(size), |node| chosen(node)),
         guests => {
-            let nodes: Vec<&Node> = api.world.nodes().iter().chain(guests).collect();
+            let own = context.world.nodes().iter().map(|node| &**node);
+            let nodes: Vec<&Node> = own.chain(guests).collect();
             page::walk(&nodes, from, page_size(size), |node| chosen(node))
         }
     };
@@ -283,7 +284,7 @@ fn information(context: &Context<'_>, node: &Node, registration: Registration) -
     let agent = node.agent.as_ref().map_or("", |agent| agent.version.as_ref());
     // "This field only applies to Linux" (the model).
     if node.platform.kind == PlatformKind::Linux {
-        row.insert("IsLatestVersion".to_owned(), json!(agent == context.api.world.latest_agent));
+        row.insert("IsLatestVersion".to_owned(), json!(agent == context.world.latest_agent));
     }
     // The name of an EC2 instance is a tag of EC2's.
     if node.managed_id().starts_with("mi-") {
@@ -296,23 +297,23 @@ fn information(context: &Context<'_>, node: &Node, registration: Registration) -
 fn properties(context: &Context<'_>, node: &Node, registration: Registration) -> Map<String, Value> {
     let mut row = shared(context, node, registration);
     row.insert("Name".to_owned(), json!(node.name));
-    if let Some((_, state)) = node.machine() {
+    if let Some((_, state)) = node.machine(context.now) {
         row.insert("InstanceType".to_owned(), json!(node.instance_type));
         row.insert("InstanceState".to_owned(), json!(state));
         row.insert("Architecture".to_owned(), json!(node.platform.architecture));
         row.insert("LaunchTime".to_owned(), seconds(node.launched));
         row.insert("KeyName".to_owned(), json!(super::ec2::KEY_NAME));
-        if let Some(profile) = &node.profile {
-            row.insert("InstanceRole".to_owned(), json!(profile.role));
+        if let Some(role) = context.world.profile_role(node) {
+            row.insert("InstanceRole".to_owned(), json!(role));
         }
     }
     row
 }
 
 fn shared(context: &Context<'_>, node: &Node, registration: Registration) -> Map<String, Value> {
-    let world = &context.api.world;
+    let world = context.world;
     let managed = node.managed_id().starts_with("mi-");
-    let on_ec2 = node.machine().is_some() || !managed;
+    let on_ec2 = node.machine(context.now).is_some() || !managed;
     let mut row = Map::new();
     let mut put = |name: &str, value: Value| drop(row.insert(name.to_owned(), value));
     put("InstanceId", json!(node.managed_id()));
@@ -332,8 +333,14 @@ fn shared(context: &Context<'_>, node: &Node, registration: Registration) -> Map
         put("IamRole", json!(role));
     }
     put("ResourceType", json!(if managed { "ManagedInstance" } else { "EC2Instance" }));
-    put("IPAddress", json!(node.address()));
-    put("ComputerName", json!(node.host_name(&context.api.options.region)));
+    let (mut address, mut name) = (node.address(), node.host_name(&context.api.options.region));
+    if let Some(twin) = node.twin.as_ref().filter(|_| world.is_twins_turn(registration)) {
+        // The same machine on another desk.
+        address = format!("{}.251.{}", node.site.prefix, node.index % 250 + 4);
+        name = format!("{twin}.office.example");
+    }
+    put("IPAddress", json!(address));
+    put("ComputerName", json!(name));
     put("AssociationStatus", json!("Success"));
     put("LastAssociationExecutionDate", seconds(registration.last_ping));
     put("LastSuccessfulAssociationExecutionDate", seconds(registration.last_ping));

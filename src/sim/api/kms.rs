@@ -1,8 +1,10 @@
-//! KMS, 2014-11-01, as far as encrypted sessions need it: GenerateDataKey for clients, Decrypt for agents (protocol 1.7, 6.1).
+//! KMS, 2014-11-01, as far as encrypted sessions need it: GenerateDataKey for clients, Decrypt for agents, and DescribeKey for
+//! those who ask what is wrong with a key (protocol 1.7, 6.1).
 
 mod ring;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use self::ring::KeyError;
@@ -12,9 +14,10 @@ use super::{
     error::ApiError,
     error::Wire,
     input::{Input, Text},
+    inventory::seconds,
     random,
 };
-use crate::sim::world::KeyState;
+use crate::sim::{caller::CallerKind, world::KeyState};
 
 const KEY_ID: Text = Text { required: false, min: 1, max: 2048, pattern: None, one_of: &[] };
 
@@ -27,6 +30,48 @@ impl KeyError {
             None => ApiError::bare(code),
         }
     }
+}
+
+/// DescribeKey.
+pub(super) fn describe_key(context: &Context<'_>, request: &Map<String, Value>) -> Result<Value, ApiError> {
+    const ACTION: &str = "kms:DescribeKey";
+    let api = context.api;
+    let mut input = Input::new(request);
+    let key_id = input.text("KeyId", Text { required: true, ..KEY_ID })?;
+    if input.has("GrantTokens") {
+        input.strings("GrantTokens", (0, 10))?;
+    }
+    input.done()?;
+    let held = api.ring.find(key_id.unwrap_or_default()).map_err(KeyError::answer)?;
+    let arn = api.ring.arn(held);
+    context.permit(Wire::Json, ACTION, Some(&arn))?;
+    if held.key.caller_lacks.iter().any(|lacking| lacking == ACTION) {
+        return Err(context.key_denial(ACTION, &arn));
+    }
+    let mut metadata = json!({
+        "AWSAccountId": api.account,
+        "KeyId": held.key.id,
+        "Arn": arn,
+        "CreationDate": seconds(api.started - SignedDuration::from_hours(400 * 24)),
+        "Enabled": held.key.state == KeyState::Enabled,
+        "Description": "",
+        "KeyUsage": "ENCRYPT_DECRYPT",
+        "KeyState": match held.key.state {
+            KeyState::Enabled => "Enabled",
+            KeyState::Disabled => "Disabled",
+            KeyState::PendingDeletion => "PendingDeletion",
+        },
+        "Origin": "AWS_KMS",
+        "KeyManager": "CUSTOMER",
+        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "KeySpec": "SYMMETRIC_DEFAULT",
+        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
+        "MultiRegion": false,
+    });
+    if held.key.state == KeyState::PendingDeletion {
+        metadata["DeletionDate"] = seconds(api.started + SignedDuration::from_hours(7 * 24));
+    }
+    Ok(json!({ "KeyMetadata": metadata }))
 }
 
 /// GenerateDataKey.
@@ -45,9 +90,9 @@ pub(super) fn generate_data_key(
     input.done()?;
     let held = api.ring.find(key_id.unwrap_or_default()).map_err(KeyError::answer)?;
     let arn = api.ring.arn(held);
-    api.permit(Wire::Json, ACTION, Some(&arn))?;
+    context.permit(Wire::Json, ACTION, Some(&arn))?;
     if held.key.caller_lacks.iter().any(|lacking| lacking == ACTION) {
-        return Err(api.key_denial(ACTION, &arn));
+        return Err(context.key_denial(ACTION, &arn));
     }
     let length = match (bytes, spec) {
         (Some(bytes), None) => usize::try_from(bytes).unwrap_or(32),
@@ -93,14 +138,15 @@ pub(super) fn decrypt(context: &Context<'_>, request: &Map<String, Value>) -> Re
     let held = api.ring.of_blob(&blob, key_id).map_err(KeyError::answer)?;
     let arn = api.ring.arn(held);
     let lacking = |list: &[String]| list.iter().any(|lacking| lacking == ACTION);
-    match context.role {
-        None => {
-            api.permit(Wire::Json, ACTION, Some(&arn))?;
+    match context.caller.kind {
+        CallerKind::User | CallerKind::UserSession | CallerKind::RoleSession => {
+            context.permit(Wire::Json, ACTION, Some(&arn))?;
             if lacking(&held.key.caller_lacks) {
-                return Err(api.key_denial(ACTION, &arn));
+                return Err(context.key_denial(ACTION, &arn));
             }
         }
-        Some(role) => {
+        CallerKind::Machine => {
+            let role = context.caller.arn.as_str();
             let refused = api
                 .node_denial(role, ACTION, &arn)
                 .or_else(|| lacking(&held.key.nodes_lack).then(|| ring::nodes_denial(role, &arn)));

@@ -45,6 +45,31 @@ pub(crate) fn managed_id() -> String {
     format!("mi-{}", letters::<17>(b"0123456789abcdef"))
 }
 
+/// `AROA…`, as a role is called inside AWS.
+pub(crate) fn role_id() -> String {
+    format!("AROA{}", letters::<17>(BASE32))
+}
+
+/// The secret of a virtual MFA device.
+pub(crate) fn device_secret() -> String {
+    letters::<64>(BASE32)
+}
+
+/// Sixteen hexadecimal digits.
+pub(crate) fn hexadecimal() -> String {
+    letters::<16>(b"0123456789abcdef")
+}
+
+/// A long name that says nothing: of a client, of a device code.
+pub(crate) fn opaque() -> String {
+    letters::<43>(LOWER)
+}
+
+/// What a person compares: `BCDF-GHJK`, without letters that look alike.
+pub(crate) fn user_code() -> String {
+    format!("{}-{}", letters::<4>(b"BCDFGHJKLMNPQRSTVWXZ"), letters::<4>(b"BCDFGHJKLMNPQRSTVWXZ"))
+}
+
 /// `AIDA…`, as an IAM user is called inside AWS.
 pub(crate) fn user_id() -> String {
     format!("AIDA{}", letters::<17>(BASE32))

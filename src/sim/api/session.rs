@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -18,10 +18,10 @@ use super::{
     start::{Chosen, Machine},
 };
 use crate::sim::{
+    caller::Caller,
     control::Task,
     gateway::{NewForeign, NewSession, SessionState, SessionStatus},
     options::StreamUrl,
-    world::Tier,
 };
 
 /// How many sessions may live at once; each is a process of this machine.
@@ -49,6 +49,7 @@ pub(super) struct Book {
 struct Record {
     number: u64,
     id: String,
+    owner: Arc<Caller>,
     document: String,
     reason: Option<String>,
     max_duration: Option<Duration>,
@@ -111,6 +112,11 @@ impl Api {
         self.book().find(id).is_some_and(|record| record.cells.has(cell, self.options.stream_url))
     }
 
+    /// Who started a session.
+    pub(super) fn session_owner(&self, id: &str) -> Option<Arc<Caller>> {
+        self.book().find(id).map(|record| Arc::clone(&record.owner))
+    }
+
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,23 +146,39 @@ pub(super) fn start_session(context: &Context<'_>, request: &Map<String, Value>)
     let node = target_node(context, target);
     // An ARN names a document, too.
     let bare = document.map(|name| name.rsplit_once(":document/").map_or(name, |(_, name)| name));
-    api.permit_session(target, node, bare)?;
-    let machine = container.or_else(|| Some(Machine::of(api, node?)));
+    context.permit_session(target, node, bare)?;
+    let machine = container.or_else(|| Some(Machine::of(context, node?)));
     let chosen = Chosen::of(context, machine.as_ref(), document, &parameters)?;
-    let registered = node.filter(|node| api.world.registration(node, context.now).is_some());
-    let advanced = api.options.advanced_tier || api.options.agents || api.world.tier == Tier::Advanced;
+    let registered = node.filter(|node| context.world.registration(node, context.now).is_some());
+    let advanced = context.world.settings.is_advanced();
     if registered.is_some() && target.starts_with("mi-") && !advanced {
         let text = "Enable advanced-instances tier to use Session Manager with your on-premises instances";
         return Err(ApiError::common("BadRequest", text));
     }
-    let gone = node.is_some_and(|node| !api.world.connected(node, context.now));
+    let gone = node.is_some_and(|node| !context.world.connected(node, context.now));
     let Some(machine) = machine.filter(|_| !gone) else {
         return Err(ApiError::modelled("TargetNotConnected", format!("{target} is not connected.")));
     };
-    let id = random::session_id(&api.options.user);
+    let id = random::session_id(&context.caller.name);
     // An agent that is not ours fills in its document itself.
-    let task = node.is_some_and(|node| node.told.is_some()).then(|| chosen.task(api, &id));
-    open(context, chosen.session(api, &machine, &id), task, &chosen.name, reason)
+    let task = node.is_some_and(|node| node.told.is_some()).then(|| chosen.task(context, &id));
+    let answer = open(context, chosen.session(api, &machine, &id), task, &chosen.name, reason)?;
+    if node.is_some_and(|node| node.told.is_none() && !node.able.data) {
+        api.gateway.end(&id, &no_data_channel(api, &machine.principal, &id));
+    }
+    Ok(answer)
+}
+
+/// What the official agent tells when it may open its control channel and no session's (diagnosis 2.8, H9).
+fn no_data_channel(api: &Api, principal: &str, id: &str) -> String {
+    const ACTION: &str = "ssmmessages:CreateDataChannel";
+    let resource = api.session_arn(id);
+    format!(
+        "----------ERROR-------\nSetting up data channel with id {id} failed: failed to create websocket for datachannel with error: \
+         CreateDataChannel failed with no output or error: createDataChannel request failed: unexpected response from the service \
+         <AccessDeniedException>\n<Message>User: {principal} is not authorized to perform: {ACTION} on resource: {resource} because no \
+         identity-based policy allows the {ACTION} action</Message>\n</AccessDeniedException>"
+    )
 }
 
 /// Starts a session, by a task for a foreign agent where there is one, and writes it down; the answer is StartSession's.
@@ -172,6 +194,7 @@ pub(super) fn open(
     let record = Record {
         number: 0,
         id: session.id.clone(),
+        owner: Arc::new(context.caller.clone()),
         document: document.to_owned(),
         reason: reason.map(str::to_owned),
         max_duration: session.max_duration,
@@ -210,7 +233,7 @@ fn make_room(api: &Api) -> Result<(), ApiError> {
 /// ResumeSession: a new token and a new cell.
 pub(super) fn resume_session(context: &Context<'_>, request: &Map<String, Value>) -> Result<Value, ApiError> {
     let (api, id) = (context.api, session_id(request)?);
-    api.permit(Wire::Json, "ssm:ResumeSession", Some(&api.session_arn(id)))?;
+    context.permit_session_end("ssm:ResumeSession", id)?;
     let gone =
         || ApiError::modelled("DoesNotExistException", format!("Session {id} does not exist or has ended."));
     let token = api.gateway.resume(id).ok_or_else(gone)?;
@@ -225,7 +248,7 @@ pub(super) fn terminate_session(
     request: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let (api, id) = (context.api, session_id(request)?);
-    api.permit(Wire::Json, "ssm:TerminateSession", Some(&api.session_arn(id)))?;
+    context.permit_session_end("ssm:TerminateSession", id)?;
     api.gateway.terminate(id);
     Ok(json!({ "SessionId": id }))
 }
@@ -255,7 +278,7 @@ pub(super) fn describe_sessions(
         Ok((key.unwrap_or_default(), value.unwrap_or_default()))
     })?;
     input.done()?;
-    api.permit(Wire::Json, "ssm:DescribeSessions", Some(&api.service_arn("ssm")))?;
+    context.permit(Wire::Json, "ssm:DescribeSessions", Some(&api.service_arn("ssm")))?;
     for (key, value) in &filters {
         check_filter(key, value)?;
     }
@@ -266,14 +289,13 @@ pub(super) fn describe_sessions(
         Some(token) => (api.tokens.open(&question, token))
             .ok_or_else(|| ApiError::modelled("InvalidNextToken", "The specified token is not valid."))?,
     };
-    let owner = api.caller_arn();
     let records: Vec<Record> =
         api.book().records.iter().filter(|record| record.number < before).cloned().collect();
     let mut matching = records.into_iter().rev().filter_map(|record| {
         let status = api.gateway.status(&record.id)?;
         let wanted = status.state.is_over() == history
-            && filters.iter().all(|(key, value)| matches(key, value, &record, &status, &owner));
-        wanted.then(|| (record.number, show(&record, &status, &owner)))
+            && filters.iter().all(|(key, value)| matches(key, value, &record, &status));
+        wanted.then(|| (record.number, show(&record, &status)))
     });
     let mut sessions = Vec::new();
     let mut last = 0;
@@ -304,12 +326,12 @@ fn check_filter(key: &str, value: &str) -> Result<(), ApiError> {
     Err(ApiError::common("ValidationException", format!("Value '{value}' is not valid for filter {key}.")))
 }
 
-fn matches(key: &str, value: &str, record: &Record, status: &SessionStatus, owner: &str) -> bool {
+fn matches(key: &str, value: &str, record: &Record, status: &SessionStatus) -> bool {
     match key {
         "InvokedAfter" => value.parse::<Timestamp>().is_ok_and(|time| status.started >= time),
         "InvokedBefore" => value.parse::<Timestamp>().is_ok_and(|time| status.started < time),
         "Target" => status.target == value,
-        "Owner" => owner == value,
+        "Owner" => record.owner.arn == value,
         "Status" => status.state.as_str() == value,
         "SessionId" => record.id == value,
         "AccessType" => value == "Standard",
@@ -317,7 +339,7 @@ fn matches(key: &str, value: &str, record: &Record, status: &SessionStatus, owne
     }
 }
 
-fn show(record: &Record, status: &SessionStatus, owner: &str) -> Value {
+fn show(record: &Record, status: &SessionStatus) -> Value {
     let mut session = Map::new();
     let mut put = |name: &str, value: Value| drop(session.insert(name.to_owned(), value));
     put("SessionId", json!(record.id));
@@ -328,7 +350,7 @@ fn show(record: &Record, status: &SessionStatus, owner: &str) -> Value {
         put("EndDate", seconds(ended));
     }
     put("DocumentName", json!(record.document));
-    put("Owner", json!(owner));
+    put("Owner", json!(record.owner.arn));
     if let Some(reason) = &record.reason {
         put("Reason", json!(reason));
     }

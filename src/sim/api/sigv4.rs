@@ -52,6 +52,8 @@ pub(crate) enum Refusal {
     Incomplete(String),
     /// A key or session token that is not this region's.
     UnknownKey,
+    /// Temporary keys whose time is over.
+    Expired,
     /// The scope is another region's, service's or day's; AWS's text.
     Scope(String),
     /// Signed too long ago or in the future; AWS's text.
@@ -69,27 +71,23 @@ pub(crate) enum Key<'a> {
     Public { id: &'a str, key: &'a [u8] },
 }
 
-/// The id of the key that a request says it is signed with.
-pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
+/// The id of the key that a request says it is signed with, and the region that it is signed for.
+pub(crate) fn scope(headers: &HeaderMap) -> Option<(&str, &str)> {
     let (scope, ..) = parts(headers.get("authorization")?.to_str().ok()?)?;
-    scope.split('/').next()
+    let mut scope = scope.split('/');
+    Some((scope.next()?, scope.nth(1).unwrap_or_default()))
 }
 
-/// Checks the signature of a request with the caller's own key.
+/// The id of the key alone.
+pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
+    scope(headers).map(|(key, _)| key)
+}
+
+/// Checks the signature of a request; `known` is the key of the id that it names, if there is one.
 pub(crate) fn verify(
     signed: &Signed<'_>,
     expected: &Expected<'_>,
-    credentials: &Credentials,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    verify_by(signed, expected, &Key::Secret { credentials, token: None }, now)
-}
-
-/// Checks the signature of a request.
-pub(crate) fn verify_by(
-    signed: &Signed<'_>,
-    expected: &Expected<'_>,
-    known: &Key<'_>,
+    known: Option<&Key<'_>>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let header = |name: &str| signed.headers.get(name).and_then(|value| value.to_str().ok());
@@ -106,6 +104,7 @@ pub(crate) fn verify_by(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '{scope_text}'"
         )));
     };
+    let Some(known) = known else { return Err(Refusal::UnknownKey) };
     // A token belongs to temporary keys, and to no others.
     let (known_id, token) = match *known {
         Key::Secret { credentials, token } => (credentials.access_key_id.as_str(), token),
@@ -347,6 +346,10 @@ mod tests {
         }
     }
 
+    fn key(credentials: &Credentials) -> Key<'_> {
+        Key::Secret { credentials, token: None }
+    }
+
     fn noon() -> Timestamp {
         "2015-08-30T12:36:00Z".parse().unwrap()
     }
@@ -385,12 +388,15 @@ mod tests {
         headers.insert("authorization", authorization.parse().unwrap());
         let signed = Signed { method, path, query, headers: &headers, body: body.as_bytes() };
         assert_eq!(
-            verify(&signed, &expected("service"), &example(), noon()),
+            verify(&signed, &expected("service"), Some(&key(&example())), noon()),
             Ok(()),
             "{method} {path}?{query}"
         );
         let changed = Signed { body: b"x", ..signed };
-        assert_eq!(verify(&changed, &expected("service"), &example(), noon()), Err(Refusal::Mismatch));
+        assert_eq!(
+            verify(&changed, &expected("service"), Some(&key(&example())), noon()),
+            Err(Refusal::Mismatch)
+        );
     }
 
     #[test]
@@ -445,7 +451,7 @@ mod tests {
         headers.insert("authorization", authorization.parse().unwrap());
         change(&mut headers);
         let signed = Signed { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
-        verify(&signed, &expected(service), &example(), now).unwrap_err()
+        verify(&signed, &expected(service), Some(&key(&example())), now).unwrap_err()
     }
 
     fn edit(headers: &mut HeaderMap, from: &str, to: &str) {
@@ -530,7 +536,7 @@ mod tests {
             [(Plus::Space, Err(Refusal::Mismatch)), (Plus::Literal, Ok(())), (Plus::Either, Ok(()))]
         {
             let expected = Expected { plus, ..expected("ssmmessages") };
-            assert_eq!(verify(&signed, &expected, &example(), noon()), answer);
+            assert_eq!(verify(&signed, &expected, Some(&key(&example())), noon()), answer);
         }
         assert!(canonical_request(&signed, &["host"], Plus::Space).contains("\n/a%40b\n"));
     }
@@ -570,7 +576,7 @@ mod tests {
         let expected = Expected { service: "ssm", regions: &["eu-west-1"], plus: Plus::Space };
         let key = STANDARD.decode(KEY).unwrap();
         let check = |signed: &Signed<'_>, id: &str, key: &[u8]| {
-            verify_by(signed, &expected, &Key::Public { id, key }, now)
+            verify(signed, &expected, Some(&Key::Public { id, key }), now)
         };
         assert_eq!(check(&signed, NODE, &key), Ok(()));
         assert_eq!(check(&Signed { body: b"{}", ..signed }, NODE, &key), Err(Refusal::Mismatch));

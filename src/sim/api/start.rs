@@ -44,17 +44,18 @@ pub(super) struct Chosen {
 }
 
 impl Machine {
-    pub(super) fn of(api: &Api, node: &Node) -> Machine {
+    pub(super) fn of(context: &Context<'_>, node: &Node) -> Machine {
         let role = node.hybrid.as_ref().map(|hybrid| hybrid.role.as_str());
-        let role = role.or(node.profile.as_ref().map(|profile| profile.role.as_str()));
-        let role = role.unwrap_or("AWSSystemsManagerDefaultEC2InstanceManagementRole");
+        let role = node.able.role.as_deref().or(role).unwrap_or_default();
         Machine {
             target: node.managed_id().to_owned(),
             name: node.name.to_string(),
             platform: node.platform.kind,
             agent_version: node.agent.as_ref().map(|agent| agent.version.to_string()).unwrap_or_default(),
             preferences: node.preferences.as_ref().map(ToString::to_string),
-            principal: api.machine_arn(role.rsplit('/').next().unwrap_or_default(), node.managed_id()),
+            principal: context
+                .api
+                .machine_arn(role.rsplit('/').next().unwrap_or_default(), node.managed_id()),
         }
     }
 
@@ -167,14 +168,14 @@ impl Chosen {
     }
 
     /// The session as a foreign agent is told of it.
-    pub(super) fn task(&self, api: &Api, id: &str) -> Task {
+    pub(super) fn task(&self, context: &Context<'_>, id: &str) -> Task {
         Task {
             session_id: id.to_owned(),
             document: self.name.clone(),
             content: self.content.clone(),
             parameters: self.values.clone(),
-            run_as: api.options.run_as.clone(),
-            owner: api.caller_arn(),
+            run_as: context.api.options.run_as.clone(),
+            owner: context.caller.arn.clone(),
         }
     }
 

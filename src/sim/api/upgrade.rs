@@ -12,9 +12,12 @@ use super::{
     Answer, Api,
     error::{ApiError, Wire},
     finish,
-    sigv4::{self, Expected, Signed},
+    sigv4::{self, Expected, Key, Signed},
 };
-use crate::sim::options::{StreamUrl, Upgrade};
+use crate::sim::{
+    gateway::Gateway,
+    options::{StreamUrl, Upgrade},
+};
 
 /// Where data channels are.
 pub(super) const PATH: &str = "/v1/data-channel/";
@@ -23,6 +26,8 @@ pub(super) const PATH: &str = "/v1/data-channel/";
 pub(super) struct Admitted {
     /// The session.
     pub(super) id: String,
+    /// Where it is.
+    pub(super) gateway: Gateway,
     /// What to answer.
     pub(super) answer: Answer,
 }
@@ -49,17 +54,26 @@ impl Api {
             Signed { method: request.method().as_str(), path, query, headers: request.headers(), body: b"" };
         let expected =
             Expected { service: "ssmmessages", regions: &[&self.options.region], plus: self.options.plus };
-        match sigv4::verify(&signed, &expected, &self.credentials, now) {
-            Ok(()) if self.expired(now) => return Err(refuse(&ApiError::expired(Wire::Json).status(403))),
-            Ok(()) => {}
-            // Some clients put something of their own there (pyssm-client: `Bearer` and the token); AWS takes them.
-            Err(_) if self.options.upgrade == Upgrade::AcceptUnsigned && !is_signed(request.headers()) => {}
-            Err(refusal) => return Err(refuse(&ApiError::refusal(Wire::Json, refusal).status(403))),
-        }
+        let held = sigv4::key_id(request.headers()).and_then(|id| self.directory.find(id));
+        let held = held.filter(|held| held.caller.account == self.account);
+        let known =
+            held.as_ref().map(|held| Key::Secret { credentials: &held.credentials, token: held.token() });
         let id = session_in(path);
-        let arn = self.session_arn(&id);
-        self.permit(Wire::Json, "ssmmessages:OpenDataChannel", Some(&arn))
-            .map_err(|error| refuse(&error.status(403)))?;
+        let caller = match sigv4::verify(&signed, &expected, known.as_ref(), now) {
+            Ok(()) if self.expired(now) || held.as_ref().is_some_and(|held| held.expired(now)) => {
+                return Err(refuse(&ApiError::expired(Wire::Json).status(403)));
+            }
+            Ok(()) => held.map(|held| held.caller),
+            // Some clients put something of their own there (pyssm-client: `Bearer` and the token); AWS takes them.
+            Err(_) if self.options.upgrade == Upgrade::AcceptUnsigned && !is_signed(request.headers()) => {
+                self.session_owner(&id)
+            }
+            Err(refusal) => return Err(refuse(&ApiError::refusal(Wire::Json, refusal).status(403))),
+        };
+        if let Some(caller) = caller {
+            self.permit_session_of(&caller, &self.world(), now, "ssmmessages:OpenDataChannel", &id)
+                .map_err(|error| refuse(&error.status(403)))?;
+        }
         if !role_and_cell(query).is_some_and(|cell| self.opens(&id, &cell)) {
             let text = match self.options.stream_url {
                 StreamUrl::Newest => "no such session, or not its newest stream URL",
@@ -67,7 +81,7 @@ impl Api {
             };
             return Err(refuse(&ApiError::common("BadRequest", text)));
         }
-        Ok(Admitted { id, answer })
+        Ok(Admitted { id, gateway: self.gateway.clone(), answer })
     }
 }
 

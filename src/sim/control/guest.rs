@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::sim::{
     api::{Credentials, random},
-    world::{Agent, Hybrid, MachineState, Metadata, Network, Node, Platform, PlatformKind, Told},
+    world::{Able, Agent, Hybrid, Life, MachineState, Metadata, Node, Platform, PlatformKind, Site, Told},
 };
 
 /// How long role credentials are good; the official agent fetches new ones at half the time.
@@ -146,14 +146,6 @@ impl Guest {
             instance_type: None,
             architecture: String::new(),
         };
-        let network = Network {
-            vpc: String::new(),
-            subnet: String::new(),
-            group: String::new(),
-            prefix: String::new(),
-            public: false,
-            reaches: Vec::new(),
-        };
         let hybrid = Hybrid { role: ROLE.to_owned(), activation: self.activation.clone(), id: None };
         Some(Node {
             index,
@@ -162,21 +154,28 @@ impl Guest {
             name: Cow::Owned(facts.computer_name.clone()),
             platform: Arc::new(platform),
             profile: None,
-            network: Arc::new(network),
+            site: Arc::new(Site::default()),
             agent: Some(Agent {
                 version: Cow::Owned(facts.agent_version.clone()),
+                began: self.registered,
                 starts: self.registered,
+                channel: self.registered,
                 stopped: None,
             }),
             launched: self.registered,
-            state: MachineState::Running,
-            since: self.registered,
+            life: Life::settled(MachineState::Running, self.registered),
             reason: Cow::Borrowed(""),
             instance_type: Cow::Borrowed(""),
             metadata: Metadata::Disabled,
             hybrid: Some(hybrid),
             tags: Vec::new(),
             preferences: None,
+            impaired: false,
+            twin: None,
+            elastic: None,
+            deregistered: false,
+            heard: None,
+            able: Able::default(),
             told: Some(Told {
                 last_ping: *last_ping,
                 connected,

@@ -318,10 +318,12 @@ impl Gateway {
 
     /// Ends a session as TerminateSession does; false if there is none of that id. Ending an ended one is not an error.
     pub fn terminate(&self, id: &str) -> bool {
-        self.session(id).is_some_and(|session| {
-            session.end(String::new());
-            true
-        })
+        self.end(id, "")
+    }
+
+    /// Ends a session with words for its user, as when its agent could not take it up; false if there is none of that id.
+    pub fn end(&self, id: &str, output: &str) -> bool {
+        self.session(id).inspect(|session| session.end(output.to_owned())).is_some()
     }
 
     /// Ends all sessions of a node with words for their users, as when the instance is terminated. Returns how many.

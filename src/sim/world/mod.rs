@@ -1,43 +1,67 @@
 //! The region's world: its nodes, and what AWS would know about them at a given time.
 //!
-//! [`document`] holds what sessions are made from. Nothing here is a stored verdict. A node is registered because its agent runs, has credentials that Systems Manager takes
+//! | part | job |
+//! | --- | --- |
+//! | [`node`], [`network`], [`identity`], [`setting`] | the facts |
+//! | [`way`] | whether a machine comes through to a service |
+//! | [`judge`] | what an agent can do: its credentials, their rights, its way |
+//! | [`change`] | what the API changes, and when the agents notice |
+//! | [`document`] | what sessions are made from |
+//!
+//! Nothing here is a stored verdict. A node is registered because its agent runs, has credentials that Systems Manager takes
 //! and reaches it; it is online because its last heartbeat is young; a session can be opened because the same holds for
 //! `ssmmessages`. Pure: time comes in as an argument.
 
+pub(crate) mod change;
 pub(crate) mod document;
-mod node;
+pub(crate) mod identity;
+mod judge;
+pub(crate) mod network;
+pub(crate) mod node;
 mod sample;
+pub(crate) mod setting;
 mod synthetic;
+mod way;
 
-use std::{cmp::Ordering, collections::HashMap, time::Duration};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::{identity::Identity, network::Network, setting::Settings};
+pub(crate) use network::Site;
 pub use node::PlatformKind;
-pub(crate) use node::{Agent, Hybrid, MachineState, Metadata, Network, Node, Platform, Told};
-pub(crate) use sample::{Cluster, Condition, Container, Key, KeyState, Task, Tier};
+pub(crate) use node::{Able, Agent, Hybrid, Life, MachineState, Metadata, Node, Platform, Told};
+pub(crate) use sample::{Account, Activation, Cluster, Container, Key, KeyState, Task};
 
-/// The oldest agent that default host management registers (diagnosis 2.5).
-const DEFAULT_HOST_MANAGEMENT_FLOOR: &str = "3.2.582.0";
+use super::options::{Options, Spread};
+
 /// The oldest agent that opens sessions at all (diagnosis 2.5).
 const SESSION_FLOOR: &str = "2.3.68.0";
-/// What default host management's role may call.
-const DEFAULT_HOST_MANAGEMENT_GRANTS: [&str; 3] = ["ssm", "ssmmessages", "ec2messages"];
 
-/// The nodes of a region and its settings.
+/// The nodes of an account in a region, and its settings.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) account: String,
-    pub(crate) tier: Tier,
+    /// What iam:ListAccountAliases tells.
+    pub(crate) alias: String,
+    pub(crate) region: String,
     pub(crate) latest_agent: String,
-    pub(crate) conditions: Vec<Condition>,
     /// Keys of KMS.
     pub(crate) keys: Vec<Key>,
     /// Clusters of ECS.
     pub(crate) clusters: Vec<Cluster>,
-    nodes: Vec<Node>,
-    by_id: HashMap<String, usize>,
-    default_host_management: bool,
+    pub(crate) network: Network,
+    /// The account's, and the same in all its regions.
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) settings: Settings,
+    pub(crate) activations: Vec<Activation>,
+    nodes: Vec<Arc<Node>>,
+    by_id: Arc<HashMap<String, usize>>,
+    /// Where the sample fleet ends in `nodes`.
+    first_synthetic: usize,
     heartbeat: SignedDuration,
+    /// How many times as often as real ones the agents try again.
+    haste: u32,
 }
 
 /// What Systems Manager knows of a node that registered.
@@ -65,41 +89,89 @@ impl Ping {
 }
 
 impl World {
-    /// The sample fleet and `synthetic` more nodes, as they are at `start`.
-    pub(crate) fn new(synthetic: usize, seed: u64, heartbeat: Duration, start: Timestamp) -> World {
+    /// The places of the sample, the primary one first, and the synthetic nodes that the options ask for, as they are at `start`.
+    pub(crate) fn all(options: &Options, start: Timestamp) -> Vec<World> {
         let sample = sample::load();
-        let mut nodes = sample.nodes(start);
+        let further = sample.further(&options.region);
+        let sharing = match options.spread {
+            Spread::Primary => 1,
+            Spread::All => 1 + further.len(),
+        };
+        let mut worlds = Vec::new();
+        for (at, place) in std::iter::once(None).chain(further.into_iter().map(Some)).enumerate() {
+            let share = if at < sharing { options.nodes } else { 0 };
+            let numbers = (0..share).skip(at).step_by(sharing);
+            worlds.push(World::of(&sample, place, options, start, numbers));
+        }
+        worlds
+    }
+
+    /// The accounts of the places, the primary one's first.
+    pub(crate) fn accounts() -> Vec<Account> {
+        sample::load().account
+    }
+
+    fn of(
+        sample: &sample::Sample,
+        place: Option<&sample::Place>,
+        options: &Options,
+        start: Timestamp,
+        synthetic: impl Iterator<Item = usize>,
+    ) -> World {
+        let account = sample.account_of(place);
+        let mut nodes = sample.nodes(place, start);
         let first = nodes.len();
-        nodes.extend(
-            (0..synthetic).map(|number| synthetic::node(&sample, seed, number, first + number, start)),
-        );
+        let sites = sample.sites();
+        for (number, index) in synthetic.zip(first..) {
+            nodes.push(synthetic::node((sample, &sites), options.seed, number, index, start));
+        }
         let mut by_id: HashMap<String, usize> =
             nodes.iter().map(|node| (node.id.to_string(), node.index)).collect();
         by_id.extend(nodes.iter().filter_map(|node| Some((node.hybrid.as_ref()?.id.clone()?, node.index))));
-        World {
-            account: sample.account,
-            tier: sample.activation_tier,
-            latest_agent: sample.latest_agent,
-            conditions: sample.condition,
-            keys: sample.key,
-            clusters: sample.cluster,
-            nodes,
-            by_id,
-            default_host_management: sample.default_host_management,
+        let mut world = World {
+            identity: Arc::new(sample.identity(account)),
+            network: sample.network(),
+            settings: sample.settings(place, start, options.advanced_tier || options.agents),
+            activations: sample.activations(start),
+            account: account.id.clone(),
+            alias: account.alias.clone(),
+            region: place.map_or(&options.region, |place| &place.region).clone(),
+            latest_agent: sample.latest_agent.clone(),
+            keys: sample.key.clone(),
+            clusters: if place.is_none() { sample.cluster.clone() } else { Vec::new() },
+            nodes: nodes.into_iter().map(Arc::new).collect(),
+            by_id: Arc::new(by_id),
+            first_synthetic: first,
             // A heartbeat of zero would make every time the last one.
-            heartbeat: SignedDuration::try_from(heartbeat.max(Duration::from_millis(1)))
+            heartbeat: SignedDuration::try_from(options.heartbeat.max(Duration::from_millis(1)))
                 .unwrap_or(SignedDuration::MAX),
+            haste: options.retry_scale.max(1),
+        };
+        world.judge_all();
+        world
+    }
+
+    /// The same account in another region, in which nothing is.
+    pub(crate) fn emptied(&self, region: &str) -> World {
+        World {
+            region: region.to_owned(),
+            nodes: Vec::new(),
+            by_id: Arc::default(),
+            first_synthetic: 0,
+            activations: Vec::new(),
+            clusters: Vec::new(),
+            ..self.clone()
         }
     }
 
     /// All nodes, in an order that does not change.
-    pub(crate) fn nodes(&self) -> &[Node] {
+    pub(crate) fn nodes(&self) -> &[Arc<Node>] {
         &self.nodes
     }
 
     /// The node with this id, `i-` or `mi-`.
     pub(crate) fn find(&self, id: &str) -> Option<&Node> {
-        self.by_id.get(id).map(|&index| &self.nodes[index])
+        self.by_id.get(id).map(|&index| &*self.nodes[index])
     }
 
     /// What Systems Manager knows of a node; `None` when it never registered or was forgotten.
@@ -108,17 +180,27 @@ impl World {
         if let Some(told) = &node.told {
             return Some(self.registered(agent.starts, told.last_ping, now));
         }
-        if !self.may(node, "ssm") || now < agent.starts || node.state == node::MachineState::Terminated {
+        if node.deregistered || node.state(now) == MachineState::Terminated {
             return None;
         }
+        match (self.last_ping(node, agent, now), node.heard) {
+            (Some(ping), heard) => {
+                Some(self.registered(heard.map_or(agent.starts, |heard| heard.since), ping, now))
+            }
+            (None, Some(heard)) => Some(self.registered(heard.since, heard.last_ping, now)),
+            (None, None) => None,
+        }
+    }
+
+    /// The last heartbeat in the node's present circumstances.
+    fn last_ping(&self, node: &Node, agent: &Agent, now: Timestamp) -> Option<Timestamp> {
         let alive_until = self.alive_until(node, now)?;
-        if alive_until < agent.starts {
+        if !node.able.registers || now < agent.starts || alive_until < agent.starts {
             return None;
         }
         let alive = alive_until.duration_since(agent.starts);
         let into_period = alive.as_nanos() % self.heartbeat.as_nanos();
-        let last_ping = alive_until - SignedDuration::from_nanos_i128(into_period);
-        Some(self.registered(agent.starts, last_ping, now))
+        Some(alive_until - SignedDuration::from_nanos_i128(into_period))
     }
 
     /// The status lags: it is lost when two heartbeats in a row are missing.
@@ -128,64 +210,53 @@ impl World {
         Registration { since, last_ping, ping }
     }
 
+    /// Whether the last heartbeat was the copy's, where two machines share a registration.
+    pub(crate) fn is_twins_turn(&self, registration: Registration) -> bool {
+        let beats =
+            registration.last_ping.duration_since(registration.since).as_nanos() / self.heartbeat.as_nanos();
+        beats % 2 == 1
+    }
+
     /// Whether a session can be opened on the node now.
     pub(crate) fn connected(&self, node: &Node, now: Timestamp) -> bool {
         let Some(agent) = &node.agent else { return false };
-        if let Some(told) = &node.told {
-            return told.connected && compare_versions(&agent.version, SESSION_FLOOR) != Ordering::Less;
+        if compare_versions(&agent.version, SESSION_FLOOR) == Ordering::Less {
+            return false;
         }
-        self.registration(node, now).is_some()
+        if let Some(told) = &node.told {
+            return told.connected;
+        }
+        !node.deregistered
+            && node.able.channel
+            && now >= agent.channel
+            && self.last_ping(node, agent, now).is_some()
             && self.alive_until(node, now) == Some(now)
-            && self.may(node, "ssmmessages")
-            && compare_versions(&agent.version, SESSION_FLOOR) != Ordering::Less
     }
 
     /// The last time at which the agent ran, up to now; `None` before the machine runs.
     fn alive_until(&self, node: &Node, now: Timestamp) -> Option<Timestamp> {
-        let machine = match node.state {
-            node::MachineState::Pending => return None,
-            node::MachineState::Running => now,
-            _ => node.since.min(now),
+        let machine = match node.life.at(now) {
+            (MachineState::Pending, _) => return None,
+            (MachineState::Running, _) => now,
+            (_, since) => since.min(now),
         };
         let agent = node.agent.as_ref()?.stopped.unwrap_or(now);
         Some(machine.min(agent))
     }
 
-    /// Whether the agent has the right to call a service, and a way there.
-    fn may(&self, node: &Node, service: &str) -> bool {
-        self.grants(node).any(|granted| granted == service)
-            && node.network.reaches.iter().any(|reached| reached == service)
-    }
-
-    /// What the agent's credentials allow. Instance profile first; default host management only without one.
-    fn grants<'a>(&'a self, node: &'a Node) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-        if node.hybrid.is_some() {
-            return Box::new(DEFAULT_HOST_MANAGEMENT_GRANTS.into_iter());
-        }
-        if node.metadata == Metadata::Disabled {
-            return Box::new(std::iter::empty());
-        }
-        match (&node.profile, &node.agent) {
-            (Some(profile), _) => Box::new(profile.grants.iter().map(String::as_str)),
-            (None, Some(agent))
-                if self.default_host_management
-                    && compare_versions(&agent.version, DEFAULT_HOST_MANAGEMENT_FLOOR) != Ordering::Less =>
-            {
-                Box::new(DEFAULT_HOST_MANAGEMENT_GRANTS.into_iter())
-            }
-            _ => Box::new(std::iter::empty()),
-        }
-    }
-
     /// The role that SSM shows for the node: an activation's, or default host management's.
-    pub(crate) fn shown_role<'a>(&self, node: &'a Node) -> Option<&'a str> {
-        match (&node.hybrid, &node.profile) {
-            (Some(hybrid), _) => Some(&hybrid.role),
-            (None, None) if self.default_host_management => {
-                Some("AWSSystemsManagerDefaultEC2InstanceManagementRole")
-            }
-            _ => None,
+    pub(crate) fn shown_role<'a>(&'a self, node: &'a Node) -> Option<&'a str> {
+        match &node.hybrid {
+            Some(hybrid) => Some(&hybrid.role),
+            None if node.able.lent => node.able.role.as_deref(),
+            None => None,
         }
+    }
+
+    /// The role of a node's instance profile.
+    pub(crate) fn profile_role(&self, node: &Node) -> Option<&str> {
+        let profile = self.identity.profiles.get(&node.profile.as_ref()?.profile)?;
+        profile.roles.first().map(String::as_str)
     }
 }
 

@@ -5,6 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::network::Site;
+
 /// Text that the program holds or that a node owns.
 pub(crate) type Text = Cow<'static, str>;
 
@@ -19,15 +21,13 @@ pub(crate) struct Node {
     pub(crate) id: Text,
     pub(crate) name: Text,
     pub(crate) platform: Arc<Platform>,
-    /// The instance profile.
-    pub(crate) profile: Option<Arc<Profile>>,
-    pub(crate) network: Arc<Network>,
+    /// The instance profile, as it was associated.
+    pub(crate) profile: Option<Association>,
+    pub(crate) site: Arc<Site>,
     pub(crate) agent: Option<Agent>,
     /// When it was launched (EC2) or installed.
     pub(crate) launched: Timestamp,
-    pub(crate) state: MachineState,
-    /// When it came into that state.
-    pub(crate) since: Timestamp,
+    pub(crate) life: Life,
     /// Why it did, as EC2 tells it (`User initiated`, `Server.SpotInstanceTermination`).
     pub(crate) reason: Text,
     pub(crate) instance_type: Text,
@@ -36,8 +36,78 @@ pub(crate) struct Node {
     pub(crate) tags: Vec<(Text, Text)>,
     /// The document that stands for the region's preferences on this node, so that one region can show several.
     pub(crate) preferences: Option<Text>,
+    /// Whether its status checks fail.
+    pub(crate) impaired: bool,
+    /// The name of a copy that signs in by the same registration: the two take turns.
+    pub(crate) twin: Option<String>,
+    /// Its elastic address.
+    pub(crate) elastic: Option<String>,
+    /// Taken out of Systems Manager.
+    pub(crate) deregistered: bool,
+    /// What Systems Manager had heard before its present circumstances.
+    pub(crate) heard: Option<Heard>,
+    /// What its agent can do in its present circumstances; see [`super::World::judge`].
+    pub(crate) able: Able,
     /// Of foreign agents: what was heard of them, instead of what would be.
     pub(crate) told: Option<Told>,
+}
+
+/// An instance profile that an instance took.
+#[derive(Clone, Debug)]
+pub(crate) struct Association {
+    /// `iip-assoc-…`
+    pub(crate) id: String,
+    pub(crate) profile: String,
+    /// The profile's id at that time: one that was deleted and made anew has another.
+    pub(crate) profile_id: String,
+    pub(crate) since: Timestamp,
+}
+
+/// A machine's state, and the one that it goes over to by itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    pub(super) state: MachineState,
+    pub(crate) since: Timestamp,
+    pub(super) then: Option<(Timestamp, MachineState)>,
+}
+
+impl Life {
+    /// In one state for good, since a time.
+    pub(crate) fn settled(state: MachineState, since: Timestamp) -> Life {
+        Life { state, since, then: None }
+    }
+
+    /// The state at a time, and since when.
+    pub(crate) fn at(self, now: Timestamp) -> (MachineState, Timestamp) {
+        match self.then {
+            Some((when, state)) if when <= now => (state, when),
+            _ => (self.state, self.since),
+        }
+    }
+}
+
+/// What Systems Manager heard of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) since: Timestamp,
+    pub(crate) last_ping: Timestamp,
+}
+
+/// What an agent can do by its rights and its way there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Able {
+    /// Sign in to `ssm`, and beat.
+    pub(crate) registers: bool,
+    /// Open its control channel.
+    pub(crate) channel: bool,
+    /// Open a session's data channel.
+    pub(crate) data: bool,
+    /// The role by which it signs in.
+    pub(crate) role: Option<String>,
+    /// Whether default host management lent it that role.
+    pub(crate) lent: bool,
+    /// It was refused, and did not only find no way: it then sleeps longer before it tries again.
+    pub(super) refused: bool,
 }
 
 /// What a foreign agent told, and when.
@@ -54,8 +124,12 @@ pub(crate) struct Told {
 #[derive(Clone, Debug)]
 pub(crate) struct Agent {
     pub(crate) version: Text,
-    /// When it begins to sign in.
+    /// When its process came up: its tries are counted from there.
+    pub(crate) began: Timestamp,
+    /// When it signs in, if it is able to.
     pub(crate) starts: Timestamp,
+    /// When its control channel opens, if it is able to.
+    pub(crate) channel: Timestamp,
     /// When it stopped, if it did.
     pub(crate) stopped: Option<Timestamp>,
 }
@@ -111,30 +185,6 @@ impl PlatformKind {
     }
 }
 
-/// An instance profile and what its role may call.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Profile {
-    pub(crate) name: String,
-    pub(crate) role: String,
-    pub(crate) grants: Vec<String>,
-}
-
-/// A place in the network and what can be reached from there.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Network {
-    pub(crate) vpc: String,
-    pub(crate) subnet: String,
-    pub(crate) group: String,
-    /// The first two numbers of the addresses there.
-    pub(crate) prefix: String,
-    /// Whether machines there have a public address too.
-    #[serde(default)]
-    pub(crate) public: bool,
-    pub(crate) reaches: Vec<String>,
-}
-
 /// What EC2 says of a machine's life.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -175,9 +225,19 @@ pub(crate) enum Metadata {
 }
 
 impl Node {
-    /// Whether EC2 lists it.
-    pub(crate) fn machine(&self) -> Option<(u8, &'static str)> {
-        if self.id.starts_with("mi-") { None } else { self.state.listed() }
+    /// Whether EC2 lists it: its state's code and name.
+    pub(crate) fn machine(&self, now: Timestamp) -> Option<(u8, &'static str)> {
+        if self.on_ec2() { self.state(now).listed() } else { None }
+    }
+
+    /// Whether it is, or was, a machine of EC2.
+    pub(crate) fn on_ec2(&self) -> bool {
+        !self.id.starts_with("mi-")
+    }
+
+    /// What it does now.
+    pub(crate) fn state(&self, now: Timestamp) -> MachineState {
+        self.life.at(now).0
     }
 
     /// The id under which Systems Manager knows it.
@@ -190,13 +250,19 @@ impl Node {
         if let Some(told) = &self.told {
             return told.address.clone();
         }
-        format!("{}.{}.{}", self.network.prefix, self.index / 250 % 250 + 1, self.index % 250 + 4)
+        format!("{}.{}.{}", self.site.prefix, self.index / 250 % 250 + 1, self.index % 250 + 4)
     }
 
-    /// Its public address.
-    pub(crate) fn public_address(&self) -> Option<String> {
-        let running = matches!(self.state, MachineState::Running | MachineState::ShuttingDown);
-        (self.network.public && running).then(|| format!("198.51.100.{}", self.index % 250 + 4))
+    /// Its public address; an elastic one stays while it stands still.
+    pub(crate) fn public_address(&self, now: Timestamp) -> Option<String> {
+        let running = matches!(self.state(now), MachineState::Running | MachineState::ShuttingDown);
+        let own = || (self.site.public && running).then(|| format!("198.51.100.{}", self.index % 250 + 4));
+        self.elastic.clone().or_else(own)
+    }
+
+    /// Whether it has one when it runs.
+    pub(super) fn is_public(&self) -> bool {
+        self.site.public || self.elastic.is_some()
     }
 
     /// Its name on its own network.
@@ -204,7 +270,7 @@ impl Node {
         if let Some(told) = &self.told {
             return told.computer_name.clone();
         }
-        if self.machine().is_some() || self.state == MachineState::Purged {
+        if self.on_ec2() {
             format!("ip-{}.{region}.compute.internal", self.address().replace('.', "-"))
         } else {
             format!("{}.office.example", self.name)

@@ -1,11 +1,13 @@
 //! Synthetic nodes, for fleets of any size: the same seed and number give the same node.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    node::{Agent, MachineState, Metadata, Node},
+    identity::profile_id,
+    network::Site,
+    node::{Able, Agent, Association, Life, MachineState, Metadata, Node},
     sample::{Sample, USUAL_REGISTRATION},
 };
 
@@ -16,10 +18,18 @@ const TYPES: [&str; 6] = ["t3.micro", "t3.large", "m5.large", "m6i.xlarge", "c5.
 const ROLES: [&str; 10] =
     ["web", "api", "db", "cache", "queue", "batch", "proxy", "search", "worker", "build"];
 const ENVIRONMENTS: [&str; 4] = ["prod", "prod", "staging", "dev"];
+/// The profile that most have.
+const PROFILE: &str = "ssm-node";
 const TEAMS: [&str; 6] = ["shop", "core", "data", "mobile", "platform", "growth"];
 
 /// The `number`-th synthetic node, from 0; it stands at `index` in the world.
-pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, start: Timestamp) -> Node {
+pub(super) fn node(
+    (sample, sites): (&Sample, &BTreeMap<String, Vec<Arc<Site>>>),
+    seed: u64,
+    number: usize,
+    index: usize,
+    start: Timestamp,
+) -> Node {
     let mut draw = Draw(mix(seed).wrapping_add(number as u64));
     // A permutation of the numbers, so ids are as different as the numbers are.
     let id = draw.next();
@@ -35,9 +45,9 @@ pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, star
         8 => (MachineState::Terminated, before(60 + draw.below(1800)), "User initiated"),
         _ => (MachineState::Running, launched, ""),
     };
-    let profile =
-        (fate != 9).then(|| Arc::clone(sample.profile.get("core").expect("the profile core is in the file")));
     let network = if fate == 10 { "isolated" } else { "nat" };
+    let sites = sites.get(network).expect("the networks named here are in the file");
+    let starts = launched + SignedDuration::try_from(USUAL_REGISTRATION).expect("under a minute");
     let stopped = (11..15).contains(&fate).then(|| before(900 + draw.below(3000)));
     Node {
         index,
@@ -45,16 +55,22 @@ pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, star
         id: format!("i-0{id:016x}").into(),
         name: format!("{role}-{:05}", number + 1).into(),
         platform,
-        profile,
-        network: Arc::clone(sample.network.get(network).expect("the networks named here are in the file")),
+        profile: (fate != 9).then(|| Association {
+            id: format!("iip-assoc-0{id:016x}"),
+            profile: PROFILE.to_owned(),
+            profile_id: profile_id(PROFILE),
+            since: launched,
+        }),
+        site: Arc::clone(&sites[index % sites.len()]),
         agent: (fate != 15).then(|| Agent {
             version: Cow::Borrowed(if fate == 9 { "3.1.1732.0" } else { draw.of(&AGENTS) }),
-            starts: launched + SignedDuration::try_from(USUAL_REGISTRATION).expect("under a minute"),
+            began: starts,
+            starts,
+            channel: starts,
             stopped,
         }),
         launched,
-        state,
-        since,
+        life: Life::settled(state, since),
         reason: Cow::Borrowed(reason),
         instance_type: Cow::Borrowed(draw.of(&TYPES)),
         metadata: Metadata::Enabled,
@@ -64,6 +80,12 @@ pub(super) fn node(sample: &Sample, seed: u64, number: usize, index: usize, star
             (Cow::Borrowed("role"), Cow::Borrowed(role)),
             (Cow::Borrowed("team"), Cow::Borrowed(draw.of(&TEAMS))),
         ],
+        impaired: false,
+        twin: None,
+        elastic: None,
+        deregistered: false,
+        heard: None,
+        able: Able::default(),
         told: None,
         preferences: None,
     }

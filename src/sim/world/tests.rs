@@ -7,7 +7,7 @@ fn start() -> Timestamp {
 }
 
 fn world(synthetic: usize) -> World {
-    World::new(synthetic, 7, Duration::from_secs(300), start())
+    World::all(&Options { nodes: synthetic, seed: 7, ..Options::default() }, start()).remove(0)
 }
 
 fn named<'a>(world: &'a World, name: &str) -> &'a Node {
@@ -18,7 +18,7 @@ fn named<'a>(world: &'a World, name: &str) -> &'a Node {
 fn seen(world: &World, name: &str, now: Timestamp) -> (&'static str, &'static str, bool) {
     let node = named(world, name);
     (
-        node.machine().map_or("-", |(_, state)| state),
+        node.machine(now).map_or("-", |(_, state)| state),
         world.registration(node, now).map_or("-", |registration| registration.ping.as_str()),
         world.connected(node, now),
     )
@@ -60,6 +60,29 @@ fn every_cause_of_the_sample_fleet_follows_from_its_facts() {
         ("spot-3", "terminated", "-", false),
         ("spot-2", "-", "ConnectionLost", false),
         ("imds-0", "running", "-", false),
+        ("starved-1", "running", "ConnectionLost", false),
+        ("hollow-1", "running", "-", false),
+        ("remade-1", "running", "-", false),
+        ("misfit-1", "running", "-", false),
+        ("mute-1", "running", "-", false),
+        ("asleep-1", "running", "-", false),
+        ("regulated-1", "running", "Online", false),
+        ("bounded-1", "running", "Online", false),
+        ("half-1", "running", "Online", true),
+        ("dns-1", "running", "-", false),
+        ("dns-2", "running", "-", false),
+        ("shut-1", "running", "-", false),
+        ("walled-1", "running", "-", false),
+        ("edge-2", "running", "-", false),
+        ("nat-1", "running", "-", false),
+        ("nat-2", "running", "-", false),
+        ("pending-1", "running", "-", false),
+        ("policed-1", "running", "Online", false),
+        ("shared-1", "running", "-", false),
+        ("updated-1", "running", "ConnectionLost", false),
+        ("depot-1", "-", "Online", false),
+        ("clone-1", "-", "Online", true),
+        ("attic-1", "-", "-", false),
     ] {
         assert_eq!(seen(&world, name, start()), (state, ping, connected), "{name}");
     }
@@ -113,15 +136,15 @@ fn ids_are_well_formed_and_all_different() {
 
 #[test]
 fn the_same_seed_makes_the_same_nodes() {
+    let world = |nodes, seed| World::all(&Options { nodes, seed, ..Options::default() }, start()).remove(0);
     let ids = |seed| -> Vec<String> {
-        let world = World::new(50, seed, Duration::from_secs(300), start());
+        let world = world(50, seed);
         world.nodes().iter().map(|node| format!("{} {} {:?}", node.id, node.name, node.tags)).collect()
     };
     assert_eq!(ids(3), ids(3));
     assert_ne!(ids(3), ids(4));
     // Also the ones before: a larger fleet keeps the smaller one's nodes.
-    let larger = World::new(60, 3, Duration::from_secs(300), start());
-    assert_eq!(larger.nodes()[70].id, World::new(50, 3, Duration::from_secs(300), start()).nodes()[70].id);
+    assert_eq!(world(60, 3).nodes()[100].id, world(50, 3).nodes()[100].id);
 }
 
 #[test]
@@ -130,7 +153,7 @@ fn a_large_fleet_is_mixed() {
     let count = |wanted: &dyn Fn(&Node) -> bool| world.nodes().iter().filter(|node| wanted(node)).count();
     assert!(count(&|node| world.connected(node, start())) > 1400);
     assert!(count(&|node| world.registration(node, start()).is_none()) > 50);
-    assert!(count(&|node| node.machine() == Some((80, "stopped"))) > 100);
+    assert!(count(&|node| node.machine(start()) == Some((80, "stopped"))) > 100);
 }
 
 #[test]
@@ -138,4 +161,155 @@ fn versions_are_compared_as_numbers() {
     assert_eq!(compare_versions("3.0.1124.0", "3.0.284.0"), Ordering::Greater);
     assert_eq!(compare_versions("2.3.68.0", "2.3.68"), Ordering::Equal);
     assert_eq!(compare_versions("2.2.546.0", SESSION_FLOOR), Ordering::Less);
+}
+
+#[test]
+fn what_the_files_name_is_there() {
+    let world = world(0);
+    let network = &world.network;
+    for subnet in &network.subnets {
+        let vpc = network.vpc(&subnet.vpc).unwrap_or_else(|| panic!("{subnet:?}"));
+        assert!(vpc.cidrs.iter().any(|cidr| cidr.contains(subnet.cidr.first())), "{subnet:?}");
+        assert!(network.routes_of(subnet).is_some() && network.acl_of(subnet).is_some(), "{subnet:?}");
+    }
+    for endpoint in &network.endpoints {
+        for id in &endpoint.subnets {
+            assert_eq!(network.subnet(id).unwrap().vpc, endpoint.vpc, "{endpoint:?}");
+        }
+        for id in &endpoint.groups {
+            assert_eq!(network.group(id).unwrap().vpc, endpoint.vpc, "{endpoint:?}");
+        }
+    }
+    for role in world.identity.profiles.values().flat_map(|profile| &profile.roles) {
+        assert!(world.identity.role(role).is_some(), "{role}");
+    }
+    for node in world.nodes() {
+        for id in &node.site.groups {
+            assert_eq!(network.group(id).unwrap().vpc, node.site.vpc, "{}", node.name);
+        }
+        if let Some(profile) = &node.profile {
+            assert!(world.identity.profiles.contains_key(&profile.profile), "{}", node.name);
+        }
+        if let Some(hybrid) = &node.hybrid {
+            assert!(world.identity.role(&hybrid.role).is_some(), "{}", node.name);
+            assert!(world.activations.iter().any(|one| one.id == hybrid.activation), "{}", node.name);
+        }
+    }
+    // Ids are of EC2's form: 17 digits.
+    let ids = network.vpcs.iter().map(|one| &one.id).chain(network.subnets.iter().map(|one| &one.id));
+    let ids = ids.chain(network.route_tables.iter().map(|one| &one.id));
+    let ids = ids.chain(network.endpoints.iter().map(|one| &one.id));
+    let ids =
+        ids.chain(network.groups.iter().map(|one| &one.id)).chain(network.acls.iter().map(|one| &one.id));
+    for id in ids {
+        let digits = id.split_once('-').unwrap().1;
+        assert!(digits.len() == 17 && digits.bytes().all(|c| c.is_ascii_hexdigit()), "{id}");
+    }
+}
+
+/// What keeps each node away: its way to `ssm` and `ssmmessages`, its role, and whether that may sign in, open its control
+/// channel and a session's.
+#[test]
+fn each_node_is_kept_away_by_what_its_cause_says() {
+    let world = world(0);
+    let ways = |name| {
+        let node = named(&world, name);
+        (world.way(node, "ssm").is_some(), world.way(node, "ssmmessages").is_some())
+    };
+    for (name, to_ssm, to_messages) in [
+        ("web-1", true, true),
+        ("api-1", true, true),
+        ("vault-1", false, false),
+        ("vault-2", true, false),
+        ("vault-3", false, false),
+        ("vault-4", true, true),
+        ("tgw-1", false, false),
+        ("edge-2", false, false),
+        ("dns-1", false, false),
+        ("dns-2", false, false),
+        ("shut-1", false, false),
+        ("walled-1", false, false),
+        ("nat-1", false, false),
+        ("nat-2", false, false),
+        ("pending-1", false, false),
+        ("policed-1", true, true),
+        ("shared-1", false, false),
+        ("mute-1", true, true),
+        ("factory-gw", true, true),
+    ] {
+        assert_eq!(ways(name), (to_ssm, to_messages), "{name}");
+    }
+    let able = |name| {
+        let able = &named(&world, name).able;
+        (able.registers, able.channel, able.data, able.role.as_deref().unwrap_or("-"))
+    };
+    let lent = "AWSSystemsManagerDefaultEC2InstanceManagementRole";
+    for (name, registers, channel, data, role) in [
+        ("web-1", true, true, true, "ssm-node"),
+        ("dh-1", true, true, true, lent),
+        ("bare-1", false, false, false, "-"),
+        ("etl-1", true, false, false, "etl-node"),
+        ("shadow-1", true, false, false, "shadow-node"),
+        ("mute-1", false, false, false, "-"),
+        ("hollow-1", false, false, false, "-"),
+        ("remade-1", false, false, false, "-"),
+        ("misfit-1", false, false, false, "-"),
+        ("regulated-1", true, false, false, "regulated-node"),
+        ("bounded-1", true, false, false, "bounded-node"),
+        ("half-1", true, true, false, "half-channel-node"),
+        ("policed-1", true, false, true, "ssm-node"),
+        ("imds-0", false, false, false, "-"),
+        ("depot-1", true, false, false, "hybrid-basic"),
+        ("moved-1", true, true, true, "hybrid-node"),
+    ] {
+        assert_eq!(able(name), (registers, channel, data, role), "{name}");
+    }
+    // An endpoint that the whole of a service goes through, and one that is not asked.
+    assert!(world.way(named(&world, "vault-4"), "s3").is_none());
+    assert!(world.way(named(&world, "web-1"), "s3").is_some());
+}
+
+#[test]
+fn a_change_leaves_what_was_heard_and_is_noticed_at_the_next_try() {
+    let world = World::all(&Options { retry_scale: 1, ..Options::default() }, start()).remove(0);
+    let index = named(&world, "web-1").index;
+    let since = world.registration(named(&world, "web-1"), start()).unwrap().since;
+    let set = |world: &World, metadata, now| {
+        let change = |world: &mut World| {
+            world.set_metadata(index, metadata);
+            Ok::<_, ()>(())
+        };
+        world.changed(now, change).unwrap().0
+    };
+    let at = |minutes| start() + SignedDuration::from_mins(minutes);
+    // Its channel is gone at once, its heartbeats are missed later.
+    let blind = set(&world, Metadata::Disabled, at(0));
+    assert_eq!(seen(&blind, "web-1", at(0)), ("running", "Online", false));
+    assert_eq!(seen(&blind, "web-1", at(11)), ("running", "ConnectionLost", false));
+    assert_eq!(blind.registration(named(&blind, "web-1"), at(11)).unwrap().since, since);
+    // An agent that found no credentials at all looks again within the hour.
+    let mended = set(&blind, Metadata::Enabled, at(20));
+    assert_eq!(seen(&mended, "web-1", at(20)), ("running", "ConnectionLost", false));
+    assert_eq!(seen(&mended, "web-1", at(81)), ("running", "Online", true));
+    assert_eq!(
+        mended.registration(named(&mended, "web-1"), at(81)).unwrap().since,
+        since,
+        "the same registration"
+    );
+    // The others have noticed nothing, and the world before is as it was.
+    assert_eq!(seen(&mended, "web-2", at(20)), ("running", "Online", true));
+    assert_eq!(seen(&world, "web-1", at(20)), ("running", "Online", true));
+}
+
+#[test]
+fn a_reboot_is_the_short_cut() {
+    let world = World::all(&Options { retry_scale: 1, ..Options::default() }, start()).remove(0);
+    let index = named(&world, "lost-1").index;
+    let (world, done) = world.changed(start(), |world| Ok::<_, ()>(world.reboot(index, start()))).unwrap();
+    assert_eq!(done, Ok(()));
+    assert_eq!(seen(&world, "lost-1", start()), ("running", "ConnectionLost", false));
+    assert_eq!(seen(&world, "lost-1", start() + SignedDuration::from_secs(46)), ("running", "Online", true));
+    let idle = named(&world, "idle-1").index;
+    let refused = world.clone().reboot(idle, start());
+    assert_eq!(refused, Err(change::StateError::Now("stopped")));
 }

@@ -11,16 +11,23 @@
 //! Ordinary text, and the sequences that ordinary programs use most, are copied through without being taken apart.
 
 mod charset;
+mod keyboard;
+mod margins;
 mod mode;
+mod osc;
+mod rectangle;
 mod rendition;
 mod reply;
 mod split;
 mod tab;
+mod text;
 mod translate;
 
 use super::emulator::Emulator;
 use super::{Fed, InputModes, Size};
 use charset::Charsets;
+use keyboard::Keyboard;
+use mode::Switch;
 use rendition::Rendition;
 use split::{Piece, Splitter};
 use tab::TabStops;
@@ -46,11 +53,11 @@ impl Dialect {
         let mut translator = Translator::new(state, emulator, fed);
         let mut rest = bytes;
         while !rest.is_empty() {
-            if splitter.in_ground()
-                && let Some(length) = translator.pass(rest)
-            {
-                rest = &rest[length..];
-                continue;
+            if splitter.in_ground() {
+                rest = &rest[translator.pass(rest)..];
+                if rest.is_empty() {
+                    break;
+                }
             }
             let (piece, length) = splitter.next(rest);
             match piece {
@@ -59,6 +66,7 @@ impl Dialect {
                 // The two bytes for which a C1 control stands in UTF-8.
                 Piece::Control(second) => parser.advance(&mut translator, &[0x1b, second]),
                 Piece::Sequence(part) => parser.advance(&mut translator, part),
+                Piece::Request(setting) => translator.report_setting(&setting),
                 Piece::Nothing => {}
             }
             rest = &rest[length..];
@@ -82,6 +90,30 @@ impl Dialect {
         self.state.titles.len()
     }
 
+    /// Row and column in which the cursor is shown: in the last one, or at the right margin, while a wrap is due.
+    #[must_use]
+    pub fn cursor(&self, emulator: &Emulator) -> (u16, u16) {
+        let (row, col) = emulator.cursor_position();
+        (row, col.min(self.state.size.cols - 1) - u16::from(self.state.due))
+    }
+
+    /// Whether the user's terminal tells keys apart that have the same bytes in the legacy encoding.
+    pub fn set_enhanced_keys(&mut self, enhanced: bool) {
+        self.state.keyboard.enhanced = enhanced;
+    }
+
+    /// While the remote is in the midst of a change that it wants to be seen at once: a number for it.
+    #[must_use]
+    pub fn synchronized(&self) -> Option<u32> {
+        self.state.synchronized
+    }
+
+    /// Whether the screen's two colours are exchanged (DECSCNM).
+    #[must_use]
+    pub fn reversed(&self) -> bool {
+        self.state.reversed
+    }
+
     /// The modes of the emulator, with those that are kept here.
     #[must_use]
     pub fn input_modes(&self, emulator: &Emulator) -> InputModes {
@@ -89,6 +121,8 @@ impl Dialect {
             newline: self.state.newline,
             focus: self.state.focus,
             alternate_scroll: self.state.alternate_scroll,
+            backspace_is_bs: self.state.backspace_is_bs,
+            keys: self.state.keyboard.encoding(self.state.alternate),
             ..emulator.input_modes()
         }
     }
@@ -108,10 +142,35 @@ struct State {
     newline: bool,
     /// DECAWM.
     autowrap: bool,
+    /// `? 45`: moving left goes on at the end of the row above.
+    reverse_wrap: bool,
+    /// `? 40`: DECCOLM clears the screen, as it would where it changed the width.
+    column_switch: bool,
+    /// DECLRMM: there are margins at left and right.
+    side_margins: bool,
+    /// A wrap is due at a right margin before the last column; the cursor stands one column behind it.
+    due: bool,
     focus: bool,
     alternate_scroll: bool,
+    keyboard: Keyboard,
+    /// Synchronised output (`? 2026`) is on: the number of this change.
+    synchronized: Option<u32>,
+    /// How many changes there were.
+    synchronizations: u32,
+    /// DECSCNM: the screen's two colours are exchanged.
+    reversed: bool,
+    /// DECBKM: the backspace key sends BS.
+    backspace_is_bs: bool,
+    /// Modes that the remote put aside (`CSI ? … s`), each once.
+    saved_modes: Vec<(u16, Switch)>,
     /// The last character drawn, for REP.
     last: char,
+    /// The mark of the link that is drawn.
+    link: Option<char>,
+    /// The next character begins a prompt.
+    prompt_due: bool,
+    /// There are, or were, cells with marks behind their characters: what combines with them has to be looked at.
+    marked: bool,
     /// Whether the alternate screen is shown.
     alternate: bool,
     /// Main and alternate.
@@ -132,9 +191,22 @@ impl State {
             insert: false,
             newline: false,
             autowrap: true,
+            reverse_wrap: false,
+            column_switch: false,
+            side_margins: false,
+            due: false,
             focus: false,
             alternate_scroll: true,
+            keyboard: Keyboard::default(),
+            synchronized: None,
+            synchronizations: 0,
+            reversed: false,
+            backspace_is_bs: false,
+            saved_modes: Vec::new(),
             last: ' ',
+            link: None,
+            prompt_due: false,
+            marked: false,
             alternate: false,
             screens: [ScreenState::new(size); 2],
             title: String::new(),
@@ -147,8 +219,9 @@ impl State {
         self.tabs.resize(size.cols);
         // As the crate does, and xterm.
         for screen in &mut self.screens {
-            (screen.top, screen.bottom) = (1, size.rows);
+            *screen = ScreenState { origin: screen.origin, saved: screen.saved, ..ScreenState::new(size) };
         }
+        self.due = false;
     }
 
     fn screen(&mut self) -> &mut ScreenState {
@@ -161,8 +234,12 @@ impl State {
             && !self.insert
             && !self.newline
             && !self.rendition.hidden
+            && self.link.is_none()
+            && !self.prompt_due
+            && self.rendition.mark().is_none()
             && self.charsets.is_ascii()
             && self.tabs.is_default()
+            && !self.side_margins
     }
 }
 
@@ -174,12 +251,15 @@ struct ScreenState {
     /// The scroll region's rows, from 1.
     top: u16,
     bottom: u16,
+    /// The margins' columns, from 1, as far as [`State::side_margins`] lets them count.
+    left: u16,
+    right: u16,
     saved: Saved,
 }
 
 impl ScreenState {
     fn new(size: Size) -> Self {
-        Self { origin: false, top: 1, bottom: size.rows, saved: Saved::default() }
+        Self { origin: false, top: 1, bottom: size.rows, left: 1, right: size.cols, saved: Saved::default() }
     }
 }
 
@@ -191,5 +271,9 @@ struct Saved {
     rendition: Rendition,
 }
 
+#[cfg(test)]
+mod margins_tests;
+#[cfg(test)]
+mod stream_tests;
 #[cfg(test)]
 mod tests;

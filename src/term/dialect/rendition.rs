@@ -3,16 +3,14 @@
 
 use std::fmt::Write as _;
 
+use super::super::carried;
 use super::super::cell::{Color, Style};
 
-/// Looks, with those attributes that have to be shown by others.
+/// Looks. What the crate cannot hold of them goes with each character as a mark ([`Rendition::mark`]); what nobody can show is left
+/// out: overline, the colour of an underline, and its style but for that it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rendition {
     style: Style,
-    /// Shown as bold.
-    blink: bool,
-    /// Shown as dim.
-    strike: bool,
     /// Shown as spaces.
     pub hidden: bool,
 }
@@ -27,11 +25,34 @@ pub enum Known {
 }
 
 impl Rendition {
+    /// Those of a cell that was drawn.
+    pub fn of(style: Style) -> Self {
+        Self { style, ..Self::default() }
+    }
+
+    /// What stands behind each character for the looks that the crate cannot hold.
+    pub fn mark(&self) -> Option<char> {
+        carried::mark_of(self.style)
+    }
+
+    /// Whether there is a colour behind what is drawn, which rows and cells that come in get, too (`bce`).
+    pub fn is_coloured(&self) -> bool {
+        self.style.background != Color::Default
+    }
+
+    /// Whether the crate would draw these looks where it erases, where xterm has the background only.
+    pub fn smears(&self) -> bool {
+        self.style.underline || self.style.inverse
+    }
+
+    /// The sequence that gives the emulator the background alone.
+    pub fn write_background(&self, out: &mut Vec<u8>) {
+        Self::of(Style { background: self.style.background, ..Style::default() }).write(out);
+    }
+
     /// Applies the parameters of one `CSI … m`, each with its sub-parameters.
     pub fn apply<'a>(&mut self, mut parameters: impl Iterator<Item = &'a [u16]>) -> Known {
-        // Bold, dim, blink and strike share two attributes of the crate, so that none of them can be passed alone.
-        let mixed = self.blink || self.strike;
-        let mut known = if mixed { Known::No } else { Known::Yes };
+        let mut known = Known::Yes;
         while let Some(parameter) = parameters.next() {
             let style = &mut self.style;
             match *parameter {
@@ -72,19 +93,19 @@ impl Rendition {
                     match *other {
                         [4, underline] => style.underline = underline != 0,
                         [21] => style.underline = true,
-                        [5 | 6] => self.blink = true,
-                        [25] => self.blink = false,
+                        [5 | 6] => style.blink = true,
+                        [25] => style.blink = false,
                         [8] => self.hidden = true,
                         [28] => self.hidden = false,
-                        [9] => self.strike = true,
-                        [29] => self.strike = false,
+                        [9] => style.strike = true,
+                        [29] => style.strike = false,
                         // Overline, underline colours, fonts, and what we have never heard of.
                         _ => {}
                     }
                 }
             }
         }
-        // The crate has bold or dim, the last one said; xterm has both, and shows bold.
+        // The crate has bold or dim, the last one said; xterm has both.
         if self.style.bold && self.style.dim { Known::No } else { known }
     }
 
@@ -92,9 +113,9 @@ impl Rendition {
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut text = String::from("\x1b[0");
         let style = self.style;
-        if style.bold || self.blink {
+        if style.bold {
             text.push_str(";1");
-        } else if style.dim || self.strike {
+        } else if style.dim {
             text.push_str(";2");
         }
         for (on, code) in [(style.italic, ";3"), (style.underline, ";4"), (style.inverse, ";7")] {
@@ -112,6 +133,36 @@ impl Rendition {
         }
         text.push('m');
         out.extend_from_slice(text.as_bytes());
+    }
+
+    /// The looks as the parameters of SGR, with colours as the standard writes them: `0;1;38:2::1:2:3`.
+    pub fn describe(&self) -> String {
+        let mut text = String::from("0");
+        let style = self.style;
+        for (on, code) in [
+            (style.bold, ";1"),
+            (style.dim, ";2"),
+            (style.italic, ";3"),
+            (style.underline, ";4"),
+            (style.blink, ";5"),
+            (style.inverse, ";7"),
+            (self.hidden, ";8"),
+            (style.strike, ";9"),
+        ] {
+            if on {
+                text.push_str(code);
+            }
+        }
+        for (color, code) in [(style.foreground, 38), (style.background, 48)] {
+            // Writing to a String cannot fail.
+            let _ = match color {
+                Color::Default => Ok(()),
+                Color::Indexed(index @ 0..8) => write!(text, ";{}", code - 8 + u16::from(index)),
+                Color::Indexed(index) => write!(text, ";{code}:5:{index}"),
+                Color::Rgb(r, g, b) => write!(text, ";{code}:2::{r}:{g}:{b}"),
+            };
+        }
+        text
     }
 
     fn color(&mut self, code: u16) -> &mut Color {

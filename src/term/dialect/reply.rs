@@ -1,7 +1,8 @@
 //! What the terminal answers when it is asked. Each answer is made of our own words and of numbers: nothing that the remote
 //! wrote is ever in it, since whoever can write to the screen (a file that is shown, a name in a list) could otherwise
 //! type at the shell. For that reason there is no answer to ENQ, to reports of title and icon name (`CSI 20 t`, `21 t`), to
-//! DECRQSS, XTGETTCAP, or to questions for colours and clipboard (OSC).
+//! XTGETTCAP, to questions for colours and clipboard (OSC), or to DECRQCRA, whose checksum of one cell is the character in it;
+//! DECRQSS is answered in numbers, and never says what was asked.
 
 /// A question, its final bytes, and what to say.
 pub struct Question {
@@ -41,6 +42,16 @@ pub const QUESTIONS: &[Question] = &[
     question(b"", 'n', 5, Answer::Fixed("\x1b[0n")),
     question(b"", 'n', 6, Answer::Position("\x1b[")),
     question(b"?", 'n', 6, Answer::Position("\x1b[?")),
+    // DEC's DSR: no printer, no user-defined keys, keyboard not known and ready, no locator, no macros, all well, one session.
+    question(b"?", 'n', 15, Answer::Fixed("\x1b[?13n")),
+    question(b"?", 'n', 25, Answer::Fixed("\x1b[?21n")),
+    question(b"?", 'n', 26, Answer::Fixed("\x1b[?27;0n")),
+    question(b"?", 'n', 53, Answer::Fixed("\x1b[?53n")),
+    question(b"?", 'n', 55, Answer::Fixed("\x1b[?53n")),
+    question(b"?", 'n', 56, Answer::Fixed("\x1b[?57;0n")),
+    question(b"?", 'n', 62, Answer::Fixed("\x1b[0*{")),
+    question(b"?", 'n', 75, Answer::Fixed("\x1b[?70n")),
+    question(b"?", 'n', 85, Answer::Fixed("\x1b[?83n")),
     // XTWINOPS: the size in characters.
     question(b"", 't', 18, Answer::Size),
 ];

@@ -5,8 +5,8 @@
 //! keeps an endless OSC in memory, where we stop after [`MAX_STRING`] bytes.) The states here are those of its machine, as far as
 //! they tell where a sequence ends.
 
-/// Bytes of an OSC, DCS or other string that are passed on; the rest is dropped. Longer titles and links are nobody's friends.
-const MAX_STRING: usize = 16 * 1024;
+/// Bytes of an OSC, DCS or other string that are passed on; the rest is dropped. A screen full of text for the clipboard fits.
+pub const MAX_STRING: usize = 128 * 1024;
 
 /// Bytes of text that are looked at in one go, so that a flood of bytes that are no text is not read over and over.
 const WINDOW: usize = 512;
@@ -20,6 +20,8 @@ pub enum Piece<'a> {
     Character(char),
     /// A C1 control that introduces a sequence: ESC and this byte.
     Control(u8),
+    /// DECRQSS: the setting that is asked for; none that we know is longer than two bytes.
+    Request(Vec<u8>),
     /// Bytes of a sequence, for the parser.
     Sequence(&'a [u8]),
     /// Nothing to pass on.
@@ -35,7 +37,12 @@ pub struct Splitter {
     partial_length: usize,
     /// Bytes of the string we are in.
     string_length: usize,
+    /// How it begins, if it is a DCS.
+    device: Option<Vec<u8>>,
 }
+
+/// Bytes of a DCS that are looked at: `$q` and a setting, and one more to see that it is longer.
+const MAX_DEVICE: usize = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
@@ -83,7 +90,9 @@ impl Splitter {
                 while let Some(byte) = bytes.get(length)
                     && matches!(self.state, State::Escape | State::EscapeIntermediate | State::Csi)
                 {
+                    let escaped = self.state == State::Escape;
                     self.enter(self.state.step(*byte));
+                    self.device = (escaped && *byte == b'P').then(Vec::new);
                     length += 1;
                 }
                 (Piece::Sequence(&bytes[..length]), length)
@@ -94,6 +103,10 @@ impl Splitter {
     fn enter(&mut self, state: State) {
         if matches!(state, State::Osc | State::String) && state != self.state {
             self.string_length = 0;
+        }
+        // A C1 control enters the state at once, ESC and a letter through `Escape`.
+        if state != State::String && state != State::Escape {
+            self.device = None;
         }
         self.state = state;
     }
@@ -146,6 +159,7 @@ impl Splitter {
         // 0x90 DCS, 0x98 SOS, 0x9b CSI, 0x9d OSC, 0x9e PM, 0x9f APC are ESC and the byte 0x40 lower.
         let second = (u32::from(c) as u8).wrapping_sub(0x40);
         self.enter(State::Escape.step(second));
+        self.device = (second == b'P').then(Vec::new);
         Piece::Control(second)
     }
 
@@ -175,6 +189,10 @@ impl Splitter {
             |byte: &u8| matches!(byte, 0x18 | 0x1a | 0x1b) || (*byte == 0x07 && self.state == State::Osc);
         let end = bytes.iter().position(ends);
         if end == Some(0) {
+            let device = self.device.take().filter(|_| bytes[0] == 0x1b);
+            if let Some(setting) = device.as_deref().and_then(|device| device.strip_prefix(b"$q")) {
+                return (Piece::Request(setting.to_vec()), 0);
+            }
             self.enter(self.state.step(bytes[0]));
             return (Piece::Sequence(&bytes[..1]), 1);
         }
@@ -182,7 +200,10 @@ impl Splitter {
         let room = MAX_STRING - self.string_length.min(MAX_STRING);
         self.string_length += length.min(room);
         if self.state == State::String {
-            // Nobody reads these. And `vte` takes 0x9c for an end, which UTF-8 is full of.
+            if let Some(device) = &mut self.device {
+                device.extend(bytes[..length].iter().take(MAX_DEVICE - device.len()));
+            }
+            // Nobody reads the rest of these. And `vte` takes 0x9c for an end, which UTF-8 is full of.
             return (Piece::Nothing, length);
         }
         (Piece::Sequence(&bytes[..length.min(room)]), length)
@@ -210,6 +231,7 @@ mod tests {
                     Piece::Character(c) => text.push(c),
                     Piece::Control(second) => sequences.extend([0x1b, second]),
                     Piece::Sequence(part) => sequences.extend_from_slice(part),
+                    Piece::Request(setting) => sequences.extend(setting),
                     Piece::Nothing => {}
                 }
                 rest = &rest[length..];

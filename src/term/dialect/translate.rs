@@ -6,19 +6,14 @@ use unicode_width::UnicodeWidthChar;
 use vte::Params;
 
 use super::super::Fed;
-use super::super::emulator::{Emulator, REPLACEMENT};
-use super::mode::{Switch, region};
+use super::super::emulator::Emulator;
+use super::mode::Switch;
 use super::rendition::Known;
 use super::reply::{self, Answer};
-use super::{Saved, State};
+use super::{Saved, ScreenState, State};
 
-/// Characters of a title that are kept.
-const MAX_TITLE: usize = 256;
-/// Asks for the character before it as an emoji, in two columns. In the last column it is left out: `vt100` 0.18.1 would have to
-/// move the character to the next row, does not find it where that scrolled, and panics when what it left there is drawn over.
-const EMOJI: char = '\u{fe0f}';
-/// Titles that are kept aside; xterm keeps ten.
-const MAX_TITLES: usize = 10;
+/// Memory that is kept for what goes to the emulator.
+const MAX_OUT: usize = 32 * 1024;
 
 /// The dialect at work on one feed.
 pub struct Translator<'a> {
@@ -37,6 +32,8 @@ impl<'a> Translator<'a> {
         if !self.state.out.is_empty() {
             self.emulator.process(&self.state.out);
             self.state.out.clear();
+            // One large piece is no reason to hold on to as much.
+            self.state.out.shrink_to(MAX_OUT);
         }
     }
 
@@ -62,201 +59,71 @@ impl<'a> Translator<'a> {
         self.fed.answers.extend_from_slice(answer.to_string().as_bytes());
     }
 
-    /// Passes ordinary text or an ordinary sequence at the start of `bytes` through untouched, and says how long it is. All
-    /// that goes through here would come out of the longer way the same, just later.
-    pub(super) fn pass(&mut self, bytes: &[u8]) -> Option<usize> {
-        if bytes[0] == 0x1b {
-            return self.pass_sequence(bytes);
-        }
-        if !self.state.is_plain() {
-            return None;
-        }
-        let ordinary = |byte: &u8| matches!(byte, 0x20..=0x7e | b'\r' | b'\n' | b'\t');
-        let length = bytes.iter().position(|byte| !ordinary(byte)).unwrap_or(bytes.len());
-        // A mark that combines with the last character comes later, and changes nothing about it.
-        let (text, last) = (&bytes[..length], bytes[..length].iter().rev().find(|byte| **byte >= 0x20));
-        self.state.out.extend_from_slice(text);
-        if let Some(last) = last {
-            self.state.last = char::from(*last);
-        }
-        (length > 0).then_some(length)
-    }
-
-    fn pass_sequence(&mut self, bytes: &[u8]) -> Option<usize> {
-        const MAX: usize = 32;
-        let parameters = bytes.strip_prefix(b"\x1b[")?;
-        let length = parameters.iter().take(MAX).position(|byte| !matches!(byte, b'0'..=b'9' | b';'))?;
-        let (parameters, last) = (&parameters[..length], parameters[length]);
-        match last {
-            b'm' => {
-                let mut numbers = [0; MAX];
-                let mut count = 1;
-                for byte in parameters {
-                    if *byte == b';' {
-                        count += 1;
-                    } else {
-                        let number = &mut numbers[count - 1];
-                        *number = u16::saturating_mul(*number, 10).saturating_add(u16::from(byte - b'0'));
-                    }
-                }
-                let numbers = numbers[..count].iter().map(std::slice::from_ref);
-                if self.state.rendition.apply(numbers) == Known::No {
-                    self.write_rendition();
-                    return Some(2 + length + 1);
-                }
-            }
-            b'H' | b'K' | b'G' | b'C' | b'P' | b'X' | b'@' | b'L' | b'M' => {}
-            b'J' if parameters.len() < 2 && parameters != b"3" => {}
-            _ => return None,
-        }
-        self.state.out.extend_from_slice(&bytes[..2 + length + 1]);
-        Some(2 + length + 1)
-    }
-
-    /// Text, with the controls in it.
-    pub(super) fn text(&mut self, text: &str) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            if self.state.is_plain() {
-                rest = self.plain_text(rest);
-            } else if let Some(c) = rest.chars().next() {
-                self.character(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-    }
-
-    /// Copies text that needs no looking at, and does the one thing that follows it. Returns what is left.
-    fn plain_text<'t>(&mut self, text: &'t str) -> &'t str {
-        let special = |index: &usize| match text.as_bytes()[*index] {
-            b'\t' | b'\n' | b'\r' => false,
-            0..=0x1f | 0x7f => true,
-            // C1 controls; and two characters that the emulator has its difficulties with.
-            0xc2 => text.as_bytes()[index + 1] < 0xa0,
-            0xef => text[*index..].starts_with([char::REPLACEMENT_CHARACTER, EMOJI]),
-            _ => false,
-        };
-        let end = (0..text.len()).find(special).unwrap_or(text.len());
-        let (plain, rest) = text.split_at(end);
-        self.state.out.extend_from_slice(plain.as_bytes());
-        let drawn = |c: &char| !c.is_control() && c.width().unwrap_or(0) > 0;
-        if let Some(last) = plain.chars().rev().find(drawn) {
-            self.state.last = last;
-        }
-        match rest.chars().next() {
-            Some(c) => {
-                self.character(c);
-                &rest[c.len_utf8()..]
-            }
-            None => rest,
-        }
-    }
-
-    /// One character or control.
-    pub(super) fn character(&mut self, c: char) {
-        match c {
-            '\u{0}'..='\u{1f}' | '\u{80}'..='\u{9f}' => self.control(c),
-            '\u{7f}' => {}
-            char::REPLACEMENT_CHARACTER => self.draw(REPLACEMENT),
-            c => self.draw(self.state.charsets.map(c)),
-        }
-    }
-
-    /// A character that is not a control, in the character set that it is shown in.
-    fn draw(&mut self, c: char) {
-        let width = c.width().map_or(1, |width| width.min(2)) as u16;
-        if width > 0 {
-            self.state.last = c;
-        }
-        if self.state.rendition.hidden {
-            for _ in 0..width {
-                self.place(' ', 1);
-            }
-        } else {
-            self.place(c, width);
-        }
-    }
-
-    /// Puts a character where insertion and the right margin want it.
-    fn place(&mut self, c: char, width: u16) {
-        let cols = self.state.size.cols;
-        if c == EMOJI && self.wrap_is_due() {
-            return;
-        }
-        if width > 0 && width <= cols && (self.state.insert || !self.state.autowrap) {
-            let (_, col) = self.cursor();
-            if col + width > cols {
-                if self.state.autowrap {
-                    // Wrap now, so that there is something to insert into.
-                    self.state.out.extend_from_slice(b"\r\n");
-                } else {
-                    self.emit(format_args!("\x1b[{}G", cols - width + 1));
-                }
-            }
-            if self.state.insert {
-                self.emit(format_args!("\x1b[{width}@"));
-            }
-        }
-        self.state.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    fn control(&mut self, control: char) {
+    pub(super) fn control(&mut self, control: char) {
         match control {
             '\u{7}' => self.fed.bell = true,
             '\u{8}' => {
                 // While a wrap is due, the cursor is shown in the last column, and counts from there.
-                let due = self.wrap_is_due();
-                self.state.out.extend_from_slice(if due { b"\x1b[2D" } else { b"\x08" });
+                if self.state.side_margins || self.state.reverse_wrap || self.wrap_is_due() {
+                    self.move_left(1);
+                } else {
+                    self.state.out.push(0x08);
+                }
             }
-            '\t' if self.state.tabs.is_default() => self.state.out.push(b'\t'),
+            '\t' if self.state.tabs.is_default() && !self.state.side_margins => self.state.out.push(b'\t'),
             '\t' => self.tab_forward(1),
-            '\n' | '\u{b}' | '\u{c}' if self.state.newline => self.state.out.extend_from_slice(b"\r\n"),
-            '\n' | '\u{b}' | '\u{c}' | '\u{84}' => self.state.out.push(b'\n'),
-            '\r' => self.state.out.push(b'\r'),
+            '\n' | '\u{b}' | '\u{c}' if self.state.newline => self.next_line(),
+            '\n' | '\u{b}' | '\u{c}' | '\u{84}' => self.index(),
+            '\r' => self.carriage_return(),
             '\u{e}' => self.state.charsets.shift(1),
             '\u{f}' => self.state.charsets.shift(0),
-            '\u{85}' => self.state.out.extend_from_slice(b"\r\n"),
+            '\u{85}' => self.next_line(),
             '\u{88}' => self.set_tab_stop(),
-            '\u{8d}' => self.emit_unwrapped(format_args!("\x1bM")),
+            '\u{8d}' => self.reverse_index(),
             // ENQ among them: there is no answerback.
             _ => {}
         }
     }
 
-    fn wrap_is_due(&mut self) -> bool {
-        self.cursor().1 >= self.state.size.cols
+    fn next_line(&mut self) {
+        self.index();
+        self.carriage_return();
     }
 
-    /// A vertical movement: it forgets that a wrap is due, which the crate would keep.
-    fn emit_unwrapped(&mut self, sequence: Arguments<'_>) {
-        if self.wrap_is_due() {
-            self.state.out.extend_from_slice(b"\x1b[C");
+    /// Erases to the colour of the background, and to none of the other looks, which the crate would draw, too.
+    pub(super) fn erase(&mut self, sequence: Arguments<'_>) {
+        if self.state.rendition.smears() {
+            self.state.rendition.write_background(&mut self.state.out);
+            self.emit(sequence);
+            self.write_rendition();
+        } else {
+            self.emit(sequence);
         }
-        self.emit(sequence);
     }
 
     fn tab_forward(&mut self, count: u16) {
-        let (_, col) = self.cursor();
-        let col = self.state.tabs.forward(col, count);
-        self.emit(format_args!("\x1b[{}G", col + 1));
+        let (row, col) = self.shown();
+        let right = self.state.region().right;
+        let to = self.state.tabs.forward(col - 1, count) + 1;
+        self.move_to(row, if col <= right { to.min(right) } else { to });
     }
 
     fn tab_backward(&mut self, count: u16) {
-        let (_, col) = self.cursor();
-        let col = self.state.tabs.backward(col.min(self.state.size.cols - 1), count);
-        self.emit(format_args!("\x1b[{}G", col + 1));
+        let (row, col) = self.shown();
+        let col = self.state.tabs.backward(col - 1, count) + 1;
+        self.move_to(row, col);
     }
 
     fn set_tab_stop(&mut self) {
-        let (_, col) = self.cursor();
-        self.state.tabs.set(col.min(self.state.size.cols - 1), true);
+        let (_, col) = self.shown();
+        self.state.tabs.set(col - 1, true);
     }
 
     fn clear_tab_stops(&mut self, which: u16) {
         match which {
             0 => {
-                let (_, col) = self.cursor();
-                self.state.tabs.set(col.min(self.state.size.cols - 1), false);
+                let (_, col) = self.shown();
+                self.state.tabs.set(col - 1, false);
             }
             3 => self.state.tabs.clear(),
             _ => {}
@@ -276,10 +143,14 @@ impl<'a> Translator<'a> {
 
     pub(super) fn save_cursor(&mut self) {
         self.save();
+        if self.state.due {
+            self.forget_wrap();
+        }
         self.emit(format_args!("\x1b7"));
     }
 
     pub(super) fn restore_cursor(&mut self) {
+        self.state.due = false;
         self.emit(format_args!("\x1b8"));
         let screen = self.state.screen();
         let saved = screen.saved;
@@ -292,7 +163,8 @@ impl<'a> Translator<'a> {
     /// DECALN: the screen full of E.
     fn alignment(&mut self) {
         let size = self.state.size;
-        self.emit(format_args!("\x1b[r\x1b[?6l\x1b[m"));
+        self.state.due = false;
+        self.emit(format_args!("\x1b[r\x1b[m"));
         for row in 1..=size.rows {
             self.emit(format_args!("\x1b[{row}H"));
             self.state.out.extend(std::iter::repeat_n(b'E', usize::from(size.cols)));
@@ -300,16 +172,7 @@ impl<'a> Translator<'a> {
         self.emit(format_args!("\x1b[H"));
         self.write_rendition();
         let screen = self.state.screen();
-        (screen.origin, screen.top, screen.bottom) = (false, 1, size.rows);
-    }
-
-    fn scroll_region(&mut self, top: u16, bottom: u16) {
-        if let Some((top, bottom)) = region(self.state.size, top, bottom) {
-            // The crate puts the cursor on the region's first row, also where positions don't count from there.
-            self.emit(format_args!("\x1b[{top};{bottom}r\x1b[H"));
-            let screen = self.state.screen();
-            (screen.top, screen.bottom) = (top, bottom);
-        }
+        *screen = ScreenState { saved: screen.saved, ..ScreenState::new(size) };
     }
 
     fn repeat(&mut self, count: u16) {
@@ -324,16 +187,34 @@ impl<'a> Translator<'a> {
         }
     }
 
+    /// DECRQSS: a setting in numbers of ours. What is asked for is never in the answer.
+    pub(super) fn report_setting(&mut self, setting: &[u8]) {
+        self.flush();
+        let region = self.state.region();
+        match setting {
+            b"m" => {
+                let looks = self.state.rendition.describe();
+                self.answer(format_args!("\x1bP1$r{looks}m\x1b\\"));
+            }
+            b"r" => self.answer(format_args!("\x1bP1$r{};{}r\x1b\\", region.top, region.bottom)),
+            b"s" => self.answer(format_args!("\x1bP1$r{};{}s\x1b\\", region.left, region.right)),
+            b" q" => {
+                let shape = self.emulator.cursor_shape() as u8;
+                self.answer(format_args!("\x1bP1$r{shape} q\x1b\\"));
+            }
+            _ => self.answer(format_args!("\x1bP0$r\x1b\\")),
+        }
+    }
+
     fn reply(&mut self, intermediates: &[u8], last: char, parameter: u16) {
         match reply::find(intermediates, last, parameter) {
             Some(Answer::Fixed(text)) => self.answer(format_args!("{text}")),
             Some(Answer::Position(start)) => {
-                let (row, col) = self.cursor();
-                let col = col.min(self.state.size.cols - 1);
-                let screen = self.state.screen();
-                let top = if screen.origin { screen.top } else { 1 };
-                let row = (row + 1).saturating_sub(top - 1).max(1);
-                self.answer(format_args!("{start}{row};{}R", col + 1));
+                let (row, col) = self.shown();
+                let area = self.state.addressable();
+                let (row, col) =
+                    (row.saturating_sub(area.top - 1).max(1), col.saturating_sub(area.left - 1).max(1));
+                self.answer(format_args!("{start}{row};{col}R"));
             }
             Some(Answer::Size) => {
                 let size = self.state.size;
@@ -343,52 +224,33 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// XTWINOPS that concern the title, which is kept aside and brought back, never told.
-    fn window(&mut self, operation: u16, what: u16) {
-        // 0 is icon name and title, 1 the icon name alone.
-        if what == 1 {
-            return;
-        }
-        match operation {
-            22 if self.state.titles.len() < MAX_TITLES => self.state.titles.push(self.state.title.clone()),
-            23 => {
-                if let Some(title) = self.state.titles.pop() {
-                    self.set_title(title);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn set_title(&mut self, title: String) {
-        if title != self.state.title {
-            self.state.title = title;
-            self.fed.title_changed = true;
-        }
-    }
-
     fn plain_csi(&mut self, params: &Params, last: char) {
         let first = parameter(params, 0);
         let count = first.max(1);
-        let rows = self.state.size.rows;
+        let counted = self.state.side_margins || self.state.screen().origin;
         match last {
-            '@' | 'P' | 'X' | 'L' | 'M' | 'G' | '`' | 'C' | 'K' => {
-                self.emit(format_args!("\x1b[{first}{last}"))
-            }
+            '@' | 'P' => self.cells(count, last),
+            'L' | 'M' => self.lines(count, last),
+            'X' | 'K' => self.erase(format_args!("\x1b[{first}{last}")),
+            'G' | '`' if counted => self.address(None, Some(first)),
+            'C' if counted => self.move_right(count),
             'a' => self.emit(format_args!("\x1b[{count}C")),
-            'H' | 'f' => self.emit(format_args!("\x1b[{first};{}H", parameter(params, 1))),
-            // The crate's VPA counts from the top of the screen even in origin mode.
-            'd' if self.state.screen().origin => {
-                let (_, col) = self.cursor();
-                self.emit(format_args!("\x1b[{count};{}H", col + 1));
+            'G' | '`' | 'C' => self.emit(format_args!("\x1b[{first}{last}")),
+            'H' | 'f' => self.address(Some(first), Some(parameter(params, 1))),
+            'd' if counted => self.address(Some(first), None),
+            'A' | 'B' | 'd' | 'e' | 'k' | 'E' | 'F' => {
+                let direction = match last {
+                    'A' | 'k' | 'F' => 'A',
+                    'd' => 'd',
+                    _ => 'B',
+                };
+                self.forget_wrap();
+                self.emit(format_args!("\x1b[{count}{direction}"));
+                if matches!(last, 'E' | 'F') {
+                    self.carriage_return();
+                }
             }
-            'A' | 'B' | 'd' | 'E' | 'F' => self.emit_unwrapped(format_args!("\x1b[{count}{last}")),
-            'e' => self.emit_unwrapped(format_args!("\x1b[{count}B")),
-            'k' => self.emit_unwrapped(format_args!("\x1b[{count}A")),
-            'D' | 'j' => {
-                let due = u16::from(self.wrap_is_due());
-                self.emit(format_args!("\x1b[{}D", count.saturating_add(due)));
-            }
+            'D' | 'j' => self.move_left(count),
             'I' => self.tab_forward(count),
             'Z' => self.tab_backward(count),
             'g' => self.clear_tab_stops(first),
@@ -396,11 +258,11 @@ impl<'a> Translator<'a> {
                 self.flush();
                 self.emulator.clear_scrollback();
             }
-            'J' => self.emit(format_args!("\x1b[{first}J")),
-            'S' => self.emit(format_args!("\x1b[{}S", count.min(rows))),
+            'J' => self.erase(format_args!("\x1b[{first}J")),
+            'S' => self.scroll_up(count),
             // With more parameters, `T` is highlight tracking of the mouse.
             'T' if params.len() > 1 => {}
-            'T' | '^' => self.emit(format_args!("\x1b[{}T", count.min(rows))),
+            'T' | '^' => self.scroll_down(count),
             'b' => self.repeat(count),
             'h' | 'l' => {
                 let switch = if last == 'h' { Switch::Set } else { Switch::Reset };
@@ -418,7 +280,8 @@ impl<'a> Translator<'a> {
                     self.state.out.push(b'm');
                 }
             }
-            'r' => self.scroll_region(first, parameter(params, 1)),
+            'r' => self.set_rows(first, parameter(params, 1)),
+            's' if self.state.side_margins => self.set_columns(first, parameter(params, 1)),
             's' => self.save_cursor(),
             'u' => self.restore_cursor(),
             't' if matches!(first, 22 | 23) => self.window(first, parameter(params, 1)),
@@ -439,6 +302,14 @@ impl vte::Perform for Translator<'_> {
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _ignore: bool, last: char) {
         let first = parameter(params, 0);
+        if self.state.due && !matches!(last, 'm' | 'n' | 'c' | 'h' | 'l' | 'p' | 'q' | 't' | 'b') {
+            self.forget_wrap();
+        }
+        if let [mark] = *intermediates
+            && self.keyboard(mark, last, first, parameter(params, 1))
+        {
+            return;
+        }
         match (intermediates, last) {
             (b"", last) => self.plain_csi(params, last),
             (b"?", 'h' | 'l') => {
@@ -448,11 +319,24 @@ impl vte::Perform for Translator<'_> {
                     .filter_map(|mode| mode.first())
                     .for_each(|mode| self.private_mode(*mode, switch));
             }
-            (b"?", 'J') if first < 3 => self.emit(format_args!("\x1b[?{first}J")),
-            (b"?", 'K') => self.emit(format_args!("\x1b[?{first}K")),
+            (b"?", 's' | 'r') => params
+                .iter()
+                .filter_map(|mode| mode.first())
+                .for_each(|mode| if last == 's' { self.save_mode(*mode) } else { self.restore_mode(*mode) }),
+            (b"?", 'J') if first < 3 => self.erase(format_args!("\x1b[{first}J")),
+            (b"?", 'K') => self.erase(format_args!("\x1b[{first}K")),
             (b"?", 'W') if first == 5 => self.state.tabs = super::TabStops::new(self.state.size.cols),
             (b" ", 'q') if first <= 6 => self.emit(format_args!("\x1b[{first} q")),
             (b"!", 'p') => self.soft_reset(),
+            (b"$", 'v' | 'x' | 'z') => {
+                let params: Vec<_> = params.iter().map(|param| param.first().copied().unwrap_or(0)).collect();
+                match last {
+                    'v' => self.copy_area(&params),
+                    'x' => self.fill_area(&params),
+                    _ => self.erase_area(&params),
+                }
+            }
+            (b"'", '}' | '~') => self.columns(first.max(1), last == '}'),
             (b"$", 'p') => self.report_mode(false, first),
             (b"?$", 'p') => self.report_mode(true, first),
             (intermediates, last) => self.reply(intermediates, last, first),
@@ -463,8 +347,15 @@ impl vte::Perform for Translator<'_> {
         match (intermediates, last) {
             (b"", b'7') => self.save_cursor(),
             (b"", b'8') => self.restore_cursor(),
+            (b"", b'6' | b'9') => self.index_sideways(last == b'9'),
             (b"", b'=' | b'>') => self.emit(format_args!("\x1b{}", char::from(last))),
             (b"", b'c') => self.full_reset(),
+            // HP's memory lock, which xterm's terminfo still has: rows above the cursor stay.
+            (b"", b'l') => {
+                let (row, _) = self.shown();
+                self.set_rows(row, self.state.region().bottom);
+            }
+            (b"", b'm') => self.set_rows(1, self.state.region().bottom),
             (b"", b'n') => self.state.charsets.shift(2),
             (b"", b'o') => self.state.charsets.shift(3),
             (b"", b'Z') => self.answer(format_args!("{}", reply::IDENTITY)),
@@ -477,23 +368,11 @@ impl vte::Perform for Translator<'_> {
     }
 
     fn osc_dispatch(&mut self, params: &[&[u8]], _bell_terminated: bool) {
-        if let [b"0" | b"2", title @ ..] = params {
-            // A title may have semicolons in it; it may not have what a terminal would act on or hide behind.
-            let title = title.join(&b';');
-            let title = String::from_utf8_lossy(&title);
-            let title = title.chars().filter(|c| is_visible(*c)).take(MAX_TITLE).collect();
-            self.set_title(title);
-        }
+        self.osc(params);
     }
 }
 
 /// The first number of a parameter; 0 where there is none.
 fn parameter(params: &Params, index: usize) -> u16 {
     params.iter().nth(index).and_then(|param| param.first().copied()).unwrap_or(0)
-}
-
-/// Whether a character may stand in a title: no controls, and none that turn the direction of what follows.
-fn is_visible(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
+use super::extended;
 use crate::term::InputModes;
 
 const ESC: u8 = 0x1b;
@@ -9,6 +10,11 @@ const ESC: u8 = 0x1b;
 /// Appends the bytes of a key press to `out`. Releases, lone modifiers and keys that xterm has no bytes for append nothing.
 pub fn encode_key(key: &KeyEvent, modes: InputModes, out: &mut Vec<u8>) {
     if key.kind == KeyEventKind::Release {
+        return;
+    }
+    if extended::encode(key, modes.keys, out)
+        || key.modifiers.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER)
+    {
         return;
     }
     let held = Held::of(key.modifiers);
@@ -32,7 +38,9 @@ pub fn encode_key(key: &KeyEvent, modes: InputModes, out: &mut Vec<u8>) {
         KeyCode::Tab if held.shift => backtab(held, out),
         KeyCode::Tab => with_alt(held, b'\t', out),
         KeyCode::BackTab => backtab(held, out),
-        KeyCode::Backspace => with_alt(held, if held.ctrl { 0x08 } else { 0x7f }, out),
+        KeyCode::Backspace => {
+            with_alt(held, if held.ctrl != modes.backspace_is_bs { 0x08 } else { 0x7f }, out)
+        }
         KeyCode::Esc => with_alt(held, ESC, out),
         KeyCode::Up => cursor(b'A', held, modes, out),
         KeyCode::Down => cursor(b'B', held, modes, out),
@@ -86,6 +94,8 @@ fn character(c: char, held: Held, out: &mut Vec<u8>) {
     if held.alt {
         out.push(ESC);
     }
+    // A terminal that tells keys apart names the key; the character is the one with shift.
+    let c = if held.shift { c.to_uppercase().next().unwrap_or(c) } else { c };
     match control(c).filter(|_| held.ctrl) {
         Some(byte) => out.push(byte),
         None => push_char(c, out),
@@ -94,7 +104,7 @@ fn character(c: char, held: Held, out: &mut Vec<u8>) {
 
 /// The control byte of ctrl with a character: the 32 of ASCII and DEL, by letters, symbols, and the digits that stand for them
 /// on a VT220's keyboard (and in crossterm's reports).
-fn control(c: char) -> Option<u8> {
+pub fn control(c: char) -> Option<u8> {
     Some(match c {
         'a'..='z' => c as u8 - b'a' + 1,
         'A'..='Z' => c as u8 - b'A' + 1,

@@ -1,6 +1,7 @@
 //! What the user does, as the bytes that xterm would send: keys, pastes and the mouse. Pure; the modes of the remote
 //! ([`super::InputModes`]) come in as an argument.
 
+mod extended;
 mod key;
 mod mouse;
 mod paste;

@@ -9,12 +9,10 @@ use std::{
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 
-use super::line::Line;
+use super::{line::Line, place::Places, query::Asked};
 use crate::{
-    fleet::{
-        Column, Completeness, Counts, Direction, Fact, Fleet, Instance, InstanceId, State, search::Matches,
-    },
-    tui::event::Failure,
+    fleet::{Column, Counts, Direction, Fact, Instance, InstanceId, State, search::Matches},
+    tui::event::PlaceId,
 };
 
 /// How long a row that changed is marked.
@@ -24,21 +22,31 @@ pub const PROBE_AGAIN: Duration = Duration::from_secs(45);
 /// How long the list stands still before its rows are asked about.
 pub const PROBE_AFTER: Duration = Duration::from_millis(150);
 
+/// Rows from which on the search gets them at a pace.
+pub const PACED_FROM: usize = 2_000;
+/// The least pause between two of those times, for each row: preparing 100,000 takes the search a quarter of a second, which is
+/// to be had once a second while pages stream in.
+pub const PAUSE_PER_ROW: Duration = Duration::from_micros(10);
+
 /// The fleet's screen.
 #[derive(Debug)]
 pub struct FleetView {
-    /// Whether AWS can be asked at all.
-    pub access: Access,
-    /// The instances.
-    pub fleet: Fleet,
+    /// The accounts and regions, with the instances of each.
+    pub places: Places,
+    /// The instances of all, as the search has them; made anew when they have changed.
+    pub rows: Option<Arc<[Arc<Instance>]>>,
+    /// When the search got them last.
+    pub published: Option<Instant>,
+    /// When the search shall get those that came since.
+    pub publish_due: Option<Instant>,
     /// How many are in which state, since the last change.
     pub counts: Counts,
-    /// Whether the list is all there is, since the last change.
-    pub completeness: Completeness,
-    /// The reading of the lists.
-    pub reading: Reading,
+    /// The pause between two readings of a place; none: they are read on demand.
+    pub every: Option<Duration>,
     /// The search box.
     pub query: Line,
+    /// What it asks.
+    pub asked: Asked,
     /// Which part has the keys.
     pub focus: Focus,
     /// The list.
@@ -55,17 +63,6 @@ pub struct FleetView {
     pub probe_due: Option<Instant>,
 }
 
-/// Whether AWS can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Not known yet.
-    Connecting,
-    /// Yes.
-    Ready,
-    /// No: this is in the way.
-    Failed(Failure),
-}
-
 /// Which part of the screen has the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
@@ -73,21 +70,6 @@ pub enum Focus {
     Search,
     /// The list: letters are commands.
     List,
-}
-
-/// Where the reading of the lists stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// The number of the latest reading.
-    pub generation: u64,
-    /// It is going on.
-    pub running: bool,
-    /// When the next begins by itself.
-    pub due: Option<Instant>,
-    /// The pause between two.
-    pub every: Option<Duration>,
-    /// When the last one ended.
-    pub ended: Option<Timestamp>,
 }
 
 /// The rows that the search found, and the cursor in them.
@@ -144,7 +126,13 @@ impl List {
         }
         self.found = Some(found);
         let place = match self.selected.as_ref().filter(|_| !self.to_top).and_then(|id| self.place(id)) {
-            Some(place) => place,
+            Some(place) => {
+                if self.placed {
+                    // The row stays on its line, whatever comes in above it.
+                    self.offset = (self.offset + place).saturating_sub(self.cursor);
+                }
+                place
+            }
             None if self.to_top => 0,
             None => self.cursor,
         };
@@ -179,12 +167,14 @@ impl FleetView {
     /// Nothing read yet.
     pub fn new(every: Option<Duration>) -> Self {
         Self {
-            access: Access::Connecting,
-            fleet: Fleet::new(),
+            places: Places::default(),
+            rows: None,
+            published: None,
+            publish_due: None,
             counts: Counts::default(),
-            completeness: Completeness::default(),
-            reading: Reading { every, ..Reading::default() },
+            every,
             query: Line::default(),
+            asked: Asked::default(),
             focus: Focus::Search,
             list: List::default(),
             marks: BTreeSet::new(),
@@ -206,7 +196,7 @@ impl FleetView {
 
     /// The instance under the cursor.
     pub fn selected(&self) -> Option<&Arc<Instance>> {
-        self.fleet.get(self.list.selected.as_ref()?)
+        self.places.find(self.list.selected.as_ref()?)
     }
 
     /// The instances in the window of this height, the newest knowledge of each.
@@ -215,12 +205,12 @@ impl FleetView {
         let hits = found.map_or(&[][..], |found| &found.hits);
         hits.iter().skip(self.list.offset).take(height).filter_map(move |hit| {
             let row = &found?.rows[*hit as usize];
-            Some(self.fleet.get(&row.id).unwrap_or(row))
+            Some(self.places.find(&row.id).unwrap_or(row))
         })
     }
 
     /// The session targets in the window whose connection is worth asking for now.
-    pub fn to_probe(&self, height: usize, now: Instant, time: Timestamp) -> Vec<InstanceId> {
+    pub fn to_probe(&self, height: usize, now: Instant, time: Timestamp) -> Vec<(PlaceId, InstanceId)> {
         self.visible(height)
             .filter(|instance| {
                 let recently = self
@@ -230,14 +220,18 @@ impl FleetView {
                 let may = !matches!(instance.connection, Fact::Denied { .. });
                 !recently && may && asking_helps(instance, time)
             })
-            .map(|instance| instance.target().clone())
+            .filter_map(|instance| Some((self.places.of(&instance.id)?.id, instance.target().clone())))
             .collect()
     }
 
     /// Counts anew after a change.
-    pub fn recount(&mut self, time: Timestamp) {
-        self.counts = self.fleet.counts(time);
-        self.completeness = self.fleet.completeness();
+    pub fn recount(&mut self) {
+        self.counts = self.places.counts();
+    }
+
+    /// The instances of all places, as they are now.
+    pub fn rows(&mut self) -> Arc<[Arc<Instance>]> {
+        Arc::clone(self.rows.get_or_insert_with(|| self.places.rows()))
     }
 }
 

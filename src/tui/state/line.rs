@@ -23,6 +23,22 @@ impl Line {
         &self.text
     }
 
+    /// Where the cursor stands, in bytes.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Whether the cursor stands behind the text.
+    pub fn at_end(&self) -> bool {
+        self.cursor == self.text.len()
+    }
+
+    /// Puts another text in the place, the cursor at this byte of it.
+    pub fn replace(&mut self, text: String, cursor: usize) {
+        self.cursor = if text.is_char_boundary(cursor) { cursor } else { text.len() };
+        self.text = text;
+    }
+
     /// Cells before the cursor.
     pub fn cursor_cells(&self) -> usize {
         self.text[..self.cursor].width()

@@ -30,7 +30,13 @@ struct Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Key,
-    Paste { bytes: usize },
+    Paste {
+        bytes: usize,
+    },
+    /// Text as it was pasted; how it is to be sent is not known yet, and what is behind it waits.
+    Kept {
+        asked: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -45,13 +51,63 @@ struct Paste {
 pub struct TooMuch;
 
 impl Outgoing {
-    /// Bytes of a key, or of an answer of the terminal.
+    /// An answer of the terminal: it does not wait for a text that is kept, since the far side waits for it.
+    pub fn answer(&mut self, bytes: impl Into<Bytes>) -> Result<(), TooMuch> {
+        let waiting = self.pieces.len();
+        self.push(bytes.into(), Kind::Key)?;
+        if self.kept().is_some() && self.pieces.len() > waiting {
+            self.pieces.rotate_right(1);
+        }
+        Ok(())
+    }
+
+    /// Bytes of a key.
     pub fn key(&mut self, bytes: impl Into<Bytes>) -> Result<(), TooMuch> {
         self.push(bytes.into(), Kind::Key)
     }
 
-    /// An encoded paste; `closing` is what the far side must see should the rest be dropped.
+    /// A pasted text, until it is known how the session takes it.
+    pub fn keep(&mut self, text: String) -> Result<(), TooMuch> {
+        self.push(text.into(), Kind::Kept { asked: false })
+    }
+
+    /// The kept text that all else waits for, and whether the user is being asked about it.
+    pub fn kept(&self) -> Option<(&str, bool)> {
+        let front = self.pieces.front()?;
+        let Kind::Kept { asked } = front.kind else { return None };
+        Some((std::str::from_utf8(&front.bytes).unwrap_or_default(), asked))
+    }
+
+    /// The user is being asked about the kept text in front.
+    pub fn ask(&mut self) {
+        if let Some(Piece { kind: Kind::Kept { asked }, .. }) = self.pieces.front_mut() {
+            *asked = true;
+        }
+    }
+
+    /// Drops the kept text in front.
+    pub fn refuse(&mut self) {
+        if self.kept().is_some()
+            && let Some(front) = self.pieces.pop_front()
+        {
+            self.waiting -= front.bytes.len();
+        }
+    }
+
+    /// An encoded paste, in the place of the kept text in front if there is one; `closing` is what the far side must see should the
+    /// rest be dropped.
     pub fn paste(&mut self, bytes: Bytes, closing: &'static [u8]) -> Result<(), TooMuch> {
+        if self.kept().is_none() {
+            return self.paste_behind(bytes, closing);
+        }
+        self.refuse();
+        let mut later = std::mem::take(&mut self.pieces);
+        let pasted = self.paste_behind(bytes, closing);
+        self.pieces.append(&mut later);
+        pasted
+    }
+
+    fn paste_behind(&mut self, bytes: Bytes, closing: &'static [u8]) -> Result<(), TooMuch> {
         if self.waiting + bytes.len() > LIMIT {
             return Err(TooMuch);
         }
@@ -89,7 +145,7 @@ impl Outgoing {
 
     /// The piece that the session shall have now; none while it still has one.
     pub fn piece(&mut self) -> Option<Bytes> {
-        if self.in_flight.is_some() {
+        if self.in_flight.is_some() || self.kept().is_some() {
             return None;
         }
         let piece = self.pieces.pop_front()?;
@@ -110,14 +166,20 @@ impl Outgoing {
 
     /// How much of a paste is through, in per cent; none without one.
     pub fn percent(&self) -> Option<usize> {
-        self.paste.as_ref().map(|paste| paste.taken * 100 / paste.total.max(1))
+        let keeps = self.pieces.iter().any(|piece| matches!(piece.kind, Kind::Kept { .. }));
+        let percent = self.paste.as_ref().map(|paste| paste.taken * 100 / paste.total.max(1));
+        percent.or(keeps.then_some(0))
     }
 
     /// Drops what is left of a paste; whether there was one. The far side is told that it is over.
     pub fn cancel_paste(&mut self) -> bool {
-        let Some(paste) = self.paste.take() else { return false };
+        if self.percent().is_none() {
+            return false;
+        }
         self.pieces.retain(|piece| piece.kind == Kind::Key);
-        if !paste.closing.is_empty() {
+        if let Some(paste) = self.paste.take()
+            && !paste.closing.is_empty()
+        {
             self.pieces.push_front(Piece { bytes: Bytes::from_static(paste.closing), kind: Kind::Key });
         }
         self.waiting = self.pieces.iter().map(|piece| piece.bytes.len()).sum();

@@ -1,7 +1,16 @@
 //! The terminal of a tab, and what was typed into it and not taken yet.
 
-use super::outgoing::Outgoing;
-use crate::term::{self, Terminal};
+use std::time::{Duration, Instant};
+
+use super::{look::Look, outgoing::Outgoing};
+use crate::term::{
+    self, Terminal,
+    scrollback::{Bounds, Scrollback},
+};
+
+/// How long a program can keep its change from being seen: longer than any that is meant to be seen at once, shorter than anybody
+/// waits.
+const HOLD: Duration = Duration::from_millis(200);
 
 /// What a tab with a terminal has.
 pub struct Pane {
@@ -9,10 +18,24 @@ pub struct Pane {
     pub terminal: Terminal,
     /// What was typed and not yet taken.
     pub outgoing: Outgoing,
-    /// Lines scrolled back; none while the newest are shown.
-    pub scroll: Option<usize>,
+    /// Its text as it stood when the user began to look back; none while the session is shown.
+    pub look: Option<Box<Look>>,
+    /// What the far side wants on the clipboard, until somebody says whether it may.
+    pub wanted: Option<Wanted>,
+    /// The change that the program is in the midst of (`? 2026`), and until when it is not to be seen.
+    pub held: Option<(u32, Instant)>,
     /// How the bytes that come are meant.
     pub output: Output,
+    /// The far side has said something, and with it how it takes pastes.
+    pub heard: bool,
+}
+
+/// What the far side wants on the clipboard.
+pub struct Wanted {
+    /// It.
+    pub text: String,
+    /// Until when it is said over the session.
+    pub until: Instant,
 }
 
 /// How the bytes that come are meant.
@@ -29,30 +52,36 @@ pub enum Output {
 }
 
 impl Pane {
-    /// Empty.
-    pub fn new(size: term::Size) -> Self {
+    /// Empty; so much of what leaves its screen is kept.
+    pub fn new(size: term::Size, kept: Bounds) -> Self {
         Self {
-            terminal: Terminal::new(size),
+            terminal: Terminal::with_scrollback(size, Scrollback::new(kept)),
             outgoing: Outgoing::default(),
-            scroll: None,
+            look: None,
+            wanted: None,
+            held: None,
             output: Output::Terminal,
+            heard: false,
         }
     }
 
-    /// Takes bytes in; what is being read above stands still while new lines come in below.
+    /// After bytes came in: whether they are to be seen yet.
+    pub fn hold(&mut self, now: Instant) {
+        self.held = self.terminal.synchronized().map(|change| match self.held {
+            Some((held, until)) if held == change => (held, until),
+            _ => (change, now + HOLD),
+        });
+    }
+
+    /// Takes bytes in; what is being looked at stands still.
     pub fn feed(&mut self, bytes: &[u8]) -> term::Fed {
-        let lines = self.terminal.scrollback_len();
-        let fed = match &mut self.output {
+        match &mut self.output {
             Output::Terminal => self.terminal.feed(bytes),
             Output::Plain { returned } => {
                 let bytes = with_returns(bytes, returned);
                 self.terminal.feed(&bytes)
             }
-        };
-        if let Some(scroll) = &mut self.scroll {
-            *scroll += self.terminal.scrollback_len().saturating_sub(lines);
         }
-        fed
     }
 
     /// Takes in what a program said on its standard error: in red, where that stream is known apart.
@@ -70,8 +99,8 @@ impl Pane {
     /// Another size of the window.
     pub fn resize(&mut self, size: term::Size) {
         self.terminal.resize(size);
-        if let Some(lines) = &mut self.scroll {
-            *lines = (*lines).min(self.terminal.scrollback_len());
+        if let Some(look) = &mut self.look {
+            look.copy.resize(size);
         }
     }
 
@@ -79,8 +108,8 @@ impl Pane {
     /// below what is there.
     pub fn rule_off(&mut self) {
         self.outgoing.clear();
-        self.scroll = None;
-        self.output = Output::Terminal;
+        (self.look, self.wanted) = (None, None);
+        (self.output, self.heard) = (Output::Terminal, false);
         // Out of the alternate screen; mouse, paste and key modes off; cursor shown; wrap on; plain letters.
         self.terminal.feed(
             b"\x1b[?1049l\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[4l\x1b[?6l\x1b[?7h\x1b[?25h\x1b(B\x0f\x1b[0m",
@@ -112,8 +141,12 @@ fn with_returns(bytes: &[u8], returned: &mut bool) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn shell() -> Pane {
+        Pane::new(term::Size { rows: 5, cols: 20 }, Bounds::default())
+    }
+
     fn plain() -> Pane {
-        Pane { output: Output::Plain { returned: false }, ..Pane::new(term::Size { rows: 5, cols: 20 }) }
+        Pane { output: Output::Plain { returned: false }, ..shell() }
     }
 
     #[test]
@@ -132,7 +165,7 @@ mod tests {
         pane.feed_error(b"broken\n");
         pane.feed(b"fine\n");
         assert_eq!(pane.terminal.text().trim_end(), "fine\nbroken\nfine");
-        let mut shell = Pane::new(term::Size { rows: 5, cols: 20 });
+        let mut shell = shell();
         shell.feed_error(b"\xc3");
         shell.feed_error(b"\xa4");
         assert_eq!(shell.terminal.text().trim_end(), "ä", "a terminal's bytes are left as they are");

@@ -1,11 +1,16 @@
 //! What lies over the screen and takes the keys until it is closed.
 
-use super::{form::Form, line::Line};
+use super::{
+    chooser::Chooser,
+    form::Form,
+    line::Line,
+    login::{CodeForm, SignIn},
+};
 use crate::{
     fleet::{InstanceId, Platform},
     tui::{
         action::Action,
-        event::{Failure, TabId},
+        event::{Failure, PlaceId, TabId},
     },
 };
 
@@ -29,6 +34,11 @@ pub enum Popup {
         /// The one under the cursor: 0 is "best match", then the columns.
         selected: usize,
     },
+    /// What was opened when.
+    History {
+        /// The one under the cursor, from the newest.
+        selected: usize,
+    },
     /// A question.
     Confirm(Question),
     /// A new name for a tab.
@@ -49,6 +59,19 @@ pub enum Popup {
     Form(Box<Form>),
     /// Choosing a document.
     Documents(Picker),
+    /// Choosing accounts and regions.
+    Places(Box<Chooser>),
+    /// Signing in.
+    Login(Box<SignIn>),
+    /// Typing an MFA code.
+    MfaCode(Box<CodeForm>),
+    /// Where the lines of a session are to be saved.
+    Save(Save),
+    /// A link, shown whole before anything is done with it.
+    Link {
+        /// Where it leads to.
+        target: String,
+    },
     /// The details of the selected instance, over a narrow list.
     Details {
         /// Lines scrolled away at the top.
@@ -56,9 +79,24 @@ pub enum Popup {
     },
 }
 
+/// Where the lines of a session are to be saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Save {
+    /// Those of this tab.
+    pub tab: TabId,
+    /// The file's path so far.
+    pub line: Line,
+    /// With their colours.
+    pub coloured: bool,
+    /// Why it could not be written.
+    pub failure: Option<String>,
+}
+
 /// Choosing a document for an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picker {
+    /// Where the instance is.
+    pub place: PlaceId,
     /// The instance.
     pub instance: InstanceId,
     /// Its name.
@@ -93,6 +131,13 @@ pub enum Question {
     Quit,
     /// End this tab's session?
     End(TabId),
+    /// Put this on the clipboard, as an instance wants it?
+    Clipboard {
+        /// The session of which tab.
+        tab: TabId,
+        /// What.
+        text: String,
+    },
     /// Paste these lines into a shell that will run them one by one?
     Paste {
         /// Into which tab.

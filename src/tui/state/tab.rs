@@ -10,10 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{content::Content, forward::Board, limit::Limits, pane::Pane};
+use super::{content::Content, forward::Board, limit::Limits, look::Look, pane::Pane};
 use crate::{
     fleet::InstanceId,
-    tui::event::{Failure, Life, TabId},
+    tui::event::{Failure, Life, PlaceId, TabId},
 };
 
 /// One tab.
@@ -24,6 +24,8 @@ pub struct Tab {
     pub name: String,
     /// The user chose it.
     pub renamed: bool,
+    /// Where it is.
+    pub place: PlaceId,
     /// The row of the fleet.
     pub instance: InstanceId,
     /// What the session is started on.
@@ -176,6 +178,7 @@ impl Tab {
     pub fn new(
         id: TabId,
         name: String,
+        place: PlaceId,
         instance: InstanceId,
         target: InstanceId,
         content: Content,
@@ -185,6 +188,7 @@ impl Tab {
             id,
             name,
             renamed: false,
+            place,
             instance,
             target,
             lives: 1,
@@ -214,14 +218,14 @@ impl Tab {
         self.content.board()
     }
 
-    /// Lines scrolled back.
-    pub fn scroll(&self) -> Option<usize> {
-        self.pane()?.scroll
+    /// Its text that stands still, while the user looks back.
+    pub fn look(&self) -> Option<&Look> {
+        self.pane()?.look.as_deref()
     }
 
     /// How much of a paste is through, in per cent; none without one.
     pub fn paste_percent(&self) -> Option<usize> {
-        self.pane()?.outgoing.percent()
+        self.pane().filter(|_| self.is_running())?.outgoing.percent()
     }
 
     /// Begins another life: as new, on the old screen.

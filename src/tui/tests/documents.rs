@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::stage::{Stage, USUAL, failure, ticket};
+use super::stage::{PLACE, Stage, USUAL, failure, ticket};
 use crate::{
     fleet::{Document, DocumentSummary, Platform, Preferences},
     session::{self, End, SessionType},
@@ -37,15 +37,15 @@ impl Stage {
     /// Opens the choice of a document on the instance of that name, with the sample documents listed.
     pub(super) fn chooses(&mut self, name: &str) {
         self.press("alt-1").select(name).press("alt-c");
-        let generation = self.state.documents.generation;
+        let generation = self.place().documents.generation;
         let page = vec![
             summary("AWS-StartInteractiveCommand", "Amazon"),
             summary("AWS-StartNonInteractiveCommand", "Amazon"),
             summary("Restart-Service", "123456789012"),
             summary("Tail-Log", "123456789012"),
         ];
-        self.happens(Event::Documents { generation, page });
-        self.happens(Event::DocumentsEnded { generation, result: Ok(()) });
+        self.happens(Event::Documents { place: PLACE, generation, page });
+        self.happens(Event::DocumentsEnded { place: PLACE, generation, result: Ok(()) });
     }
 
     /// And takes the one that restarts a service.
@@ -53,7 +53,11 @@ impl Stage {
         self.chooses(name);
         self.types("restart").press("enter");
         let document = Document::parse("Restart-Service", RESTART).unwrap();
-        self.happens(Event::Document { name: "Restart-Service".to_owned(), result: Box::new(Ok(document)) });
+        self.happens(Event::Document {
+            place: PLACE,
+            name: "Restart-Service".to_owned(),
+            result: Box::new(Ok(document)),
+        });
     }
 
     /// Runs a command without a terminal.
@@ -61,7 +65,7 @@ impl Stage {
         self.reads("web-1");
         self.types("nginx").press("enter");
         let life = self.life();
-        self.happens(Event::Started { life, result: Ok(ticket()) });
+        self.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
         self.session(life, session::Event::Handshaken { agent_version: None, session_type });
         self.session(life, session::Event::Ready);
         life
@@ -76,7 +80,7 @@ fn c_lists_documents_and_the_form_of_one_opens_it() {
     assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Documents { .. })));
     stage.reads("web-1");
     assert!(
-        stage.taken().iter().any(|e| matches!(e, Effect::Document { name } if name == "Restart-Service"))
+        stage.taken().iter().any(|e| matches!(e, Effect::Document { name, .. } if name == "Restart-Service"))
     );
     assert_eq!(stage.state.context(), Context::Form);
     stage.press("enter");
@@ -106,12 +110,16 @@ fn c_lists_documents_and_the_form_of_one_opens_it() {
 fn a_document_that_no_list_has_is_opened_by_its_name() {
     let mut stage = Stage::listed(USUAL);
     stage.select("web-1").press("alt-c");
-    let generation = stage.state.documents.generation;
-    stage.happens(Event::DocumentsEnded { generation, result: Err(failure()) });
+    let generation = stage.place().documents.generation;
+    stage.happens(Event::DocumentsEnded { place: PLACE, generation, result: Err(failure()) });
     assert!(stage.screen().contains("may not call"), "{}", stage.screen());
     stage.types("Hidden-One").press("enter");
-    assert!(stage.taken().iter().any(|e| matches!(e, Effect::Document { name } if name == "Hidden-One")));
-    stage.happens(Event::Document { name: "Hidden-One".to_owned(), result: Box::new(Err(failure())) });
+    assert!(stage.taken().iter().any(|e| matches!(e, Effect::Document { name, .. } if name == "Hidden-One")));
+    stage.happens(Event::Document {
+        place: PLACE,
+        name: "Hidden-One".to_owned(),
+        result: Box::new(Err(failure())),
+    });
     assert!(stage.screen().contains("may not call"), "{}", stage.screen());
 }
 
@@ -124,7 +132,11 @@ fn a_documents_forward_opens_in_a_forwards_tab_and_leads_where_the_document_says
         "parameters":{"localPortNumber":{"type":"String","default":"15432"},"host":{"type":"String","default":"db"}},
         "properties":{"type":"LocalPortForwarding","portNumber":"5432","host":"{{ host }}","localPortNumber":"{{localPortNumber}}"}}"#;
     let document = Document::parse("Tail-Log", content).unwrap();
-    stage.happens(Event::Document { name: "Tail-Log".to_owned(), result: Box::new(Ok(document)) });
+    stage.happens(Event::Document {
+        place: PLACE,
+        name: "Tail-Log".to_owned(),
+        result: Box::new(Ok(document)),
+    });
     stage.press("enter");
     let effects = stage.taken();
     let wish = effects.iter().find_map(|effect| match effect {
@@ -143,7 +155,11 @@ fn a_late_answer_opens_nothing() {
     stage.chooses("web-1");
     stage.types("restart").press("enter esc");
     let document = Document::parse("Restart-Service", RESTART).unwrap();
-    stage.happens(Event::Document { name: "Restart-Service".to_owned(), result: Box::new(Ok(document)) });
+    stage.happens(Event::Document {
+        place: PLACE,
+        name: "Restart-Service".to_owned(),
+        result: Box::new(Ok(document)),
+    });
     assert_eq!(stage.state.popup, None);
 }
 
@@ -199,13 +215,13 @@ fn an_instance_that_cannot_be_reached_is_explained_for_every_kind() {
 #[test]
 fn peers_c18_the_idle_end_is_counted_down_in_the_tab_and_told_before() {
     let mut stage = Stage::listed(USUAL);
-    stage.state.fleet.reading.every = None;
-    stage.state.fleet.reading.due = None;
+    stage.state.fleet.every = None;
+    stage.place().reading.due = None;
     let life = stage.opens("web-1");
-    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Preferences)));
+    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Preferences(_))));
     assert!(!stage.screen().contains("idle"), "what is not known is not shown");
     let preferences = Preferences { max_duration: Some(60 * MINUTE), ..Preferences::default() };
-    stage.happens(Event::Preferences(Some(preferences)));
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(preferences) });
     assert!(stage.screen().contains("idle 20 min · ends in 60 min"), "{}", stage.screen());
     stage.waits(5 * MINUTE);
     assert!(stage.screen().contains("idle 15 min · ends in 55 min"), "{}", stage.screen());
@@ -220,10 +236,10 @@ fn peers_c18_the_idle_end_is_counted_down_in_the_tab_and_told_before() {
 #[test]
 fn peers_c18_a_hidden_session_warns_of_its_end() {
     let mut stage = Stage::listed(USUAL);
-    stage.state.fleet.reading.every = None;
-    stage.state.fleet.reading.due = None;
+    stage.state.fleet.every = None;
+    stage.place().reading.due = None;
     let life = stage.opens("web-1");
-    stage.happens(Event::Preferences(Some(Preferences::default())));
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Preferences::default()) });
     stage.press("alt-1");
     stage.waits(17 * MINUTE);
     assert_eq!(stage.state.tabs.get(life.tab).unwrap().unseen, Unseen::Nothing);
@@ -238,7 +254,7 @@ fn peers_c18_a_hidden_session_warns_of_its_end() {
 fn the_limits_of_a_document_go_before_the_preferences() {
     let mut stage = Stage::listed(USUAL);
     stage.runs(SessionType::InteractiveCommands);
-    stage.happens(Event::Preferences(Some(Preferences::default())));
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Preferences::default()) });
     assert!(stage.screen().contains("idle 10 min · ends in 60 min"), "{}", stage.screen());
 }
 

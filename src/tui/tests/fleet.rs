@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-use super::stage::{SMALL, Stage, USUAL, WIDE, failure, probed};
+use super::stage::{PLACE, SMALL, Stage, USUAL, WIDE, failure, probed};
 use crate::{
     fleet::{Column, Connection, Direction, InstanceId, Outcome, Source, Update, search::search},
     tui::{
         action::Context,
         event::{Effect, Event},
-        state::{fleet::Access, popup::Popup},
+        state::{place::Access, popup::Popup},
         update::update,
     },
 };
@@ -53,7 +53,7 @@ fn enter_right_behind_a_query_waits_for_what_the_query_finds() {
     stage.happens(answer);
     assert_eq!(stage.state.tabs.current().unwrap().name, "web-2");
     let life = stage.life();
-    stage.happens(Event::Started { life, result: Ok(super::stage::ticket()) });
+    stage.happens(Event::Started { life, place: PLACE, result: Ok(super::stage::ticket()) });
     stage.session(life, crate::session::Event::Ready);
     assert_eq!(stage.typed(), "ls\r", "what was typed ahead reaches the session");
 }
@@ -74,7 +74,7 @@ fn a_refresh_keeps_selection_query_and_marks() {
     let mut stage = Stage::listed(USUAL);
     stage.press("esc").select("lost-1").press("space").select("new-1");
     stage.press("r");
-    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::List { generation: 2 })));
+    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::List { generation: 2, .. })));
     stage.list();
     assert_eq!(selected(&stage), "new-1");
     assert_eq!(stage.state.fleet.marks.len(), 1);
@@ -87,7 +87,7 @@ fn the_list_is_read_again_every_30_seconds_and_sleeps_in_between() {
     stage.effects.retain(|effect| matches!(effect, Effect::List { .. }));
     assert!(stage.taken().is_empty());
     stage.waits(Duration::from_secs(2));
-    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::List { generation: 2 })));
+    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::List { generation: 2, .. })));
 }
 
 #[test]
@@ -109,6 +109,7 @@ fn only_rows_on_the_screen_are_asked_about_and_not_those_that_cannot_answer() {
         .into_iter()
         .filter_map(|effect| if let Effect::Probe(ids) = effect { Some(ids) } else { None })
         .flatten()
+        .map(|(_, id)| id)
         .collect();
     assert!(asked.contains(&InstanceId::new("mi-0f3a5c7e9b1d20008")), "a hybrid node by its target");
     assert!(!asked.contains(&InstanceId::new("i-0a1b2c3d4e5f60006")), "idle-1 is stopped");
@@ -131,12 +132,12 @@ fn peers_c36_the_footer_says_whether_the_list_is_complete() {
     let mut stage = Stage::listed(USUAL);
     assert!(stage.screen().ends_with("9 of 9"), "{}", stage.screen());
     stage.press("ctrl-r");
-    let generation = stage.state.fleet.reading.generation;
-    stage.happens(Event::Listed(Update::Started { generation }));
+    let generation = stage.generation();
+    stage.happens(Event::listed_here(Update::Started { generation }));
     assert!(stage.screen().ends_with("refreshing…"), "{}", stage.screen());
     let outcome = Outcome::Failed { message: "too many calls".to_owned() };
-    stage.happens(Event::Listed(Update::Done { generation, source: Source::MachineList, outcome }));
-    stage.happens(Event::ListEnded { generation });
+    stage.happens(Event::listed_here(Update::Done { generation, source: Source::MachineList, outcome }));
+    stage.happens(Event::ListEnded { place: PLACE, generation });
     assert!(stage.screen().contains("too many calls"), "{}", stage.screen());
     assert_eq!(stage.state.fleet.list.len(), 9, "what was known is kept");
 }
@@ -206,14 +207,14 @@ fn the_list_orders_by_a_column_and_back() {
 #[test]
 fn without_a_way_to_aws_the_screen_says_why_and_tries_again() {
     let mut stage = Stage::new(USUAL);
-    stage.happens(Event::NotConnected(failure()));
+    stage.happens(Event::NotConnected { place: PLACE, failure: failure() });
     let screen = stage.screen();
     for words in ["access denied", "why", "next", "press ctrl-r to try again", "7f3c"] {
         assert!(screen.contains(words), "{words}\n{screen}");
     }
     stage.press("ctrl-r");
-    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Connect)));
-    assert_eq!(stage.state.fleet.access, Access::Connecting);
+    assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Connect { .. })));
+    assert_eq!(*stage.state.fleet.places.access(), Access::Connecting);
 }
 
 #[test]

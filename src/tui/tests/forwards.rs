@@ -183,8 +183,8 @@ fn a_refused_connection_is_told() {
 fn idle_forwards_let_the_program_sleep() {
     let mut stage = Stage::listed(USUAL);
     let life = stage.listens("web-1", "db");
-    stage.state.fleet.reading.due = None;
-    stage.state.fleet.reading.every = None;
+    stage.place().reading.due = None;
+    stage.state.fleet.every = None;
     stage.waits(Duration::from_secs(60));
     assert_eq!(stage.state.next_deadline(), None, "nothing flows: nothing ticks");
     stage.flows(life, 3, 1000, 500_000);

@@ -3,7 +3,13 @@
 mod documents;
 mod fleet;
 mod forwards;
+mod kept;
+mod login;
+mod look;
+mod places;
+mod query;
 mod screens;
 mod sessions;
 mod sizes;
 mod stage;
+mod why;

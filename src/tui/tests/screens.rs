@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ratatui::style::{Color, Modifier};
 
-use super::stage::{SMALL, Stage, USUAL, WIDE, failure, probed};
+use super::login;
+use super::stage::{PLACE, SMALL, Stage, USUAL, WIDE, failure, probed};
 use crate::{
     fleet::{Connection, Outcome, Source, Update},
     session::{self, kinds::forward::ForwardEvent},
@@ -41,8 +42,8 @@ fn page(stage: &Stage) -> String {
 }
 
 fn reading(stage: &mut Stage, source: Source, outcome: Outcome) {
-    let generation = stage.state.fleet.reading.generation;
-    stage.happens(Event::Listed(Update::Done { generation, source, outcome }));
+    let generation = stage.generation();
+    stage.happens(Event::listed_here(Update::Done { generation, source, outcome }));
 }
 
 fn denied(action: &str) -> Outcome {
@@ -96,8 +97,8 @@ fn fleet_empty() {
         stage.connect();
         reading(stage, Source::AgentList, Outcome::Complete);
         reading(stage, Source::MachineList, Outcome::Complete);
-        let generation = stage.state.fleet.reading.generation;
-        stage.happens(Event::ListEnded { generation });
+        let generation = stage.generation();
+        stage.happens(Event::ListEnded { place: PLACE, generation });
     });
 }
 
@@ -107,8 +108,8 @@ fn fleet_denied() {
         stage.connect();
         reading(stage, Source::AgentList, denied("ssm:DescribeInstanceInformation"));
         reading(stage, Source::MachineList, denied("ec2:DescribeInstances"));
-        let generation = stage.state.fleet.reading.generation;
-        stage.happens(Event::ListEnded { generation });
+        let generation = stage.generation();
+        stage.happens(Event::ListEnded { place: PLACE, generation });
     });
 }
 
@@ -116,24 +117,116 @@ fn fleet_denied() {
 fn fleet_partly_denied() {
     shows_from_start("fleet_partial", |stage| {
         stage.connect();
-        let generation = stage.state.fleet.reading.generation;
+        let generation = stage.generation();
         let records = super::stage::agents(stage.now);
-        stage.happens(Event::Listed(Update::Agents { generation, records }));
+        stage.happens(Event::listed_here(Update::Agents { generation, records }));
         reading(stage, Source::AgentList, Outcome::Complete);
         reading(stage, Source::MachineList, denied("ec2:DescribeInstances"));
-        stage.happens(Event::ListEnded { generation });
+        stage.happens(Event::ListEnded { place: PLACE, generation });
     });
 }
 
 #[test]
 fn fleet_without_credentials() {
     shows_from_start("fleet_no_credentials", |stage| {
-        stage.happens(Event::NotConnected(crate::tui::event::Failure {
-            what: "cannot use profile prod (eu-west-1): the SSO sign-in has ended".to_owned(),
-            why: "the token in ~/.aws/sso/cache expired at 14:02".to_owned(),
-            next: "run `aws sso login --profile prod` in another terminal".to_owned(),
-            detail: None,
+        stage.happens(Event::NotConnected {
+            place: PLACE,
+            failure: crate::tui::event::Failure {
+                what: "cannot use profile prod (eu-west-1): the SSO sign-in has ended".to_owned(),
+                why: "the token in ~/.aws/sso/cache expired at 14:02".to_owned(),
+                next: "run `aws sso login --profile prod` in another terminal".to_owned(),
+                detail: None,
+                ask: None,
+            },
+        });
+    });
+}
+
+#[test]
+fn a_sign_in() {
+    shows_from_start("login_offered", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::sso("prod") });
+    });
+    shows_from_start("login_declined", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::sso("prod") });
+        stage.press("esc");
+    });
+    shows_from_start("login_waiting", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::sso("prod") });
+        stage.press("enter");
+        login::waits_for_the_user(stage);
+        stage.waits(Duration::from_secs(19));
+    });
+    shows_from_start("login_without_browser", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::sso("prod") });
+        stage.press("enter");
+        login::waits_for_the_user(stage);
+        stage.happens(Event::Browsed { opened: false });
+    });
+    shows_from_start("login_failed", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::sso("prod") });
+        stage.press("enter");
+        let number = login::waits_for_the_user(stage);
+        let result = Err(failure());
+        stage.happens(Event::SignedIn { number, session: Box::new(login::shop("prod")), result });
+    });
+    shows("login_while_a_session_is_open", |stage| {
+        let life = stage.opens("web-1");
+        stage.output(life, "$ make\r\n");
+        let cause = "cannot resume".to_owned();
+        stage.session(life, session::Event::Reconnecting { attempt: 2, cause });
+        stage.happens(Event::KeysSought { place: PLACE, missing: Some(login::sso("prod")) });
+    });
+}
+
+#[test]
+fn an_mfa_code() {
+    let why = "role arn:aws:iam::123456789012:role/ops asks for an MFA code";
+    shows_from_start("mfa_code", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::mfa("ops", why) });
+        stage.types("1234");
+    });
+    shows_from_start("mfa_refused", |stage| {
+        stage.happens(Event::NotConnected { place: PLACE, failure: login::mfa("ops", why) });
+        stage.types("123456").press("enter");
+        let why = "AWS says: MultiFactorAuthentication failed with invalid MFA one time pass code.";
+        let (device, result) = (Box::new(login::device("ops")), Err(login::mfa("ops", why)));
+        stage.happens(Event::CodeTried { device, result });
+    });
+    shows("mfa_of_a_place_beside", |stage| {
+        let place = crate::fleet::Place {
+            profile: Some("ops".into()),
+            region: Some("us-east-1".into()),
+            ..crate::fleet::Place::default()
+        };
+        let ops = stage.state.fleet.places.add(place);
+        stage.happens(Event::NotConnected { place: ops, failure: login::mfa("ops", why) });
+        stage.press("alt-p down");
+    });
+}
+
+#[test]
+fn places() {
+    shows("places", |stage| {
+        let place = crate::fleet::Place {
+            profile: Some("data".into()),
+            region: Some("us-east-1".into()),
+            ..crate::fleet::Place::default()
+        };
+        let data = stage.state.fleet.places.add(place);
+        stage.happens(Event::NotConnected { place: data, failure: failure() });
+        stage.press("alt-p");
+        let choice = |(name, about): (&str, &str)| crate::tui::event::Choice {
+            name: name.to_owned(),
+            about: about.to_owned(),
+        };
+        stage.happens(Event::Choices(crate::tui::event::Choices {
+            profiles: [("data", "keys in the files"), ("prod", "SSO, account 123456789012")]
+                .map(choice)
+                .into(),
+            regions: [("eu-west-1", ""), ("eu-south-1", "not enabled for this account")].map(choice).into(),
         }));
+        stage.press("down");
     });
 }
 
@@ -177,7 +270,7 @@ fn tab_starting() {
     shows("tab_starting", |stage| {
         stage.select("web-1").press("enter");
         let life = stage.life();
-        stage.happens(Event::Started { life, result: Ok(super::stage::ticket()) });
+        stage.happens(Event::Started { life, place: PLACE, result: Ok(super::stage::ticket()) });
         stage.session(life, session::Event::SocketOpen);
         stage.passes(Duration::from_millis(430));
         stage.happens(Event::Tick);
@@ -189,7 +282,7 @@ fn tab_not_started() {
     shows("tab_not_started", |stage| {
         stage.select("web-1").press("enter");
         let life = stage.life();
-        stage.happens(Event::Started { life, result: Err(failure()) });
+        stage.happens(Event::Started { life, place: PLACE, result: Err(failure()) });
     });
 }
 
@@ -362,8 +455,8 @@ fn documents_loading() {
 fn documents_none() {
     shows("documents_none", |stage| {
         stage.select("web-1").press("alt-c");
-        let generation = stage.state.documents.generation;
-        stage.happens(Event::DocumentsEnded { generation, result: Ok(()) });
+        let generation = stage.place().documents.generation;
+        stage.happens(Event::DocumentsEnded { place: PLACE, generation, result: Ok(()) });
     });
 }
 
@@ -371,14 +464,15 @@ fn documents_none() {
 fn documents_denied() {
     shows("documents_denied", |stage| {
         stage.select("web-1").press("alt-c");
-        let generation = stage.state.documents.generation;
+        let generation = stage.place().documents.generation;
         let denied = crate::tui::event::Failure {
             what: "cannot list session documents (eu-west-1): access denied".to_owned(),
             why: "role ops-read in account 123456789012 may not call ssm:ListDocuments".to_owned(),
             next: "ask for that right".to_owned(),
             detail: Some("AccessDeniedException, request 7f3c".to_owned()),
+            ask: None,
         };
-        stage.happens(Event::DocumentsEnded { generation, result: Err(denied) });
+        stage.happens(Event::DocumentsEnded { place: PLACE, generation, result: Err(denied) });
     });
 }
 
@@ -412,7 +506,10 @@ fn tab_command_ended() {
 fn tab_limits() {
     shows("tab_limits", |stage| {
         let life = live(stage);
-        stage.happens(Event::Preferences(Some(crate::fleet::Preferences::default())));
+        stage.happens(Event::Preferences {
+            place: PLACE,
+            preferences: Some(crate::fleet::Preferences::default()),
+        });
         stage.session(life, session::Event::Notice("This session is encrypted using AWS KMS.".to_owned()));
         stage.waits(Duration::from_secs(18 * 60 + 17));
     });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Stage, USUAL, failure, ticket};
+use super::stage::{PLACE, Stage, USUAL, failure, ticket};
 use crate::{
     session::{self, End},
     tui::{
@@ -23,7 +23,7 @@ fn enter_starts_a_session_and_the_steps_lead_to_a_prompt() {
     stage.waits(Duration::from_millis(400));
     assert!(stage.screen().contains("starting… 0.4 s"), "{}", stage.screen());
     let life = stage.life();
-    stage.happens(Event::Started { life, result: Ok(ticket()) });
+    stage.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
     let opened = stage.taken();
     assert!(
         opened.iter().any(|e| matches!(e, Effect::Open { size, .. } if (size.cols, size.rows) == (80, 22)))
@@ -39,12 +39,12 @@ fn a_session_that_nobody_waits_for_any_more_is_ended_on_the_service() {
     let life = stage.life();
     stage.press("esc");
     assert!(stage.state.tabs.is_empty());
-    stage.happens(Event::Started { life, result: Ok(ticket()) });
+    stage.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
     assert!(
         stage
             .taken()
             .iter()
-            .any(|effect| matches!(effect, Effect::Terminate(id) if id.as_str() == "ops-0123"))
+            .any(|effect| matches!(effect, Effect::Terminate { id, .. } if id.as_str() == "ops-0123"))
     );
 }
 
@@ -53,7 +53,7 @@ fn a_refused_start_keeps_its_tab_and_says_why() {
     let mut stage = Stage::listed(USUAL);
     stage.select("web-1").press("enter");
     let life = stage.life();
-    stage.happens(Event::Started { life, result: Err(failure()) });
+    stage.happens(Event::Started { life, place: PLACE, result: Err(failure()) });
     assert!(stage.screen().contains("may not call ssm:StartSession"));
     stage.press("x");
     assert!(stage.state.tabs.is_empty());
@@ -151,7 +151,7 @@ fn peers_c19_an_ended_session_is_started_anew_below_its_old_screen() {
     stage.press("enter");
     let again = stage.life();
     assert_ne!(again, life);
-    stage.happens(Event::Started { life: again, result: Ok(ticket()) });
+    stage.happens(Event::Started { life: again, place: PLACE, result: Ok(ticket()) });
     stage.session(again, session::Event::Ready);
     stage.output(again, "new prompt $ ");
     let screen = stage.screen();
@@ -248,6 +248,59 @@ fn a_paste_of_many_lines_asks_where_the_shell_would_run_them() {
 }
 
 #[test]
+fn a_paste_into_a_session_that_starts_is_kept_and_asked_about_once_the_shell_has_spoken() {
+    let starting = || {
+        let mut stage = Stage::listed(USUAL);
+        stage.select("web-1").press("enter");
+        let life = stage.life();
+        stage.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
+        (stage, life)
+    };
+    let (mut stage, life) = starting();
+    stage.types("a");
+    stage.happens(Event::Paste("one\ntwo\n".to_owned()));
+    assert!(stage.screen().contains("the paste is kept"), "{}", stage.screen());
+    stage.types("b");
+    stage.happens(Event::Paste("three".to_owned()));
+    stage.session(life, session::Event::Ready);
+    assert_eq!((stage.typed().as_str(), &stage.state.popup), ("a", &None), "the shell has not spoken yet");
+    stage.output(life, "$ ");
+    assert!(stage.screen().contains("2 lines go to web-1"), "{}", stage.screen());
+    stage.output(life, "\x1b[5n");
+    assert_eq!(stage.typed(), "\x1b[0n", "what a program asks is answered meanwhile");
+    stage.press("y");
+    assert_eq!(stage.typed(), "one\rtwo\rbthree", "in the order of the keys");
+
+    let (mut stage, life) = starting();
+    stage.happens(Event::Paste("one\ntwo\n".to_owned()));
+    stage.types("b");
+    stage.session(life, session::Event::Ready);
+    stage.output(life, "$ ");
+    stage.press("n");
+    assert_eq!((stage.typed().as_str(), &stage.state.popup), ("b", &None), "no means no");
+
+    let (mut stage, life) = starting();
+    stage.happens(Event::Paste("one\ntwo\n".to_owned()));
+    stage.session(life, session::Event::Ready);
+    stage.press("alt-1");
+    stage.output(life, "\x1b[?2004h$ ");
+    assert_eq!(stage.typed(), "\x1b[200~one\rtwo\r\x1b[201~", "a shell that knows pastes is asked nothing");
+
+    let (mut stage, life) = starting();
+    stage.happens(Event::Paste("one".to_owned()));
+    stage.press("ctrl-] k");
+    stage.session(life, session::Event::Ready);
+    stage.output(life, "$ ");
+    assert_eq!(stage.typed(), "", "it can be taken back");
+    // One that says nothing: who types does not wait for it.
+    let (mut stage, life) = starting();
+    stage.happens(Event::Paste("one".to_owned()));
+    stage.session(life, session::Event::Ready);
+    stage.types("x");
+    assert_eq!(stage.typed(), "onex");
+}
+
+#[test]
 fn peers_c07_control_c_stops_a_paste() {
     let mut stage = Stage::listed(USUAL);
     stage.opens("web-1");
@@ -338,9 +391,71 @@ fn a_session_that_reconnects_while_it_starts_still_gets_there() {
     let mut stage = Stage::listed(USUAL);
     stage.select("web-1").press("enter");
     let life = stage.life();
-    stage.happens(Event::Started { life, result: Ok(ticket()) });
+    stage.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
     stage.session(life, session::Event::Reconnecting { attempt: 1, cause: "reset".to_owned() });
     stage.session(life, session::Event::Resumed { away: Duration::from_secs(1) });
     stage.session(life, session::Event::Ready);
     assert_eq!(stage.state.tabs.current().unwrap().phase, Phase::Live);
+}
+
+#[test]
+fn programs_that_want_to_know_are_told_of_the_focus() {
+    let mut stage = Stage::listed(USUAL);
+    let first = stage.opens("web-1");
+    stage.output(first, "\x1b[?1004h");
+    stage.typed();
+    let focused = |stage: &mut Stage, focused| {
+        stage.happens(Event::Focused(focused));
+        stage.typed()
+    };
+    assert_eq!(focused(&mut stage, false), "\x1b[O");
+    assert_eq!(focused(&mut stage, false), "");
+    assert_eq!(focused(&mut stage, true), "\x1b[I");
+    // The tab has it only while it is shown, and the second never asked.
+    stage.opens("web-2");
+    assert_eq!(stage.typed(), "\x1b[O");
+    assert_eq!((focused(&mut stage, false), focused(&mut stage, true)), (String::new(), String::new()));
+    stage.press("alt-2");
+    assert_eq!(stage.typed(), "\x1b[I");
+    stage.output(first, "\x1b[?1004l");
+    stage.press("alt-1");
+    assert_eq!(stage.typed(), "");
+}
+
+#[test]
+fn a_change_that_is_to_be_seen_at_once_waits_for_its_end_but_not_for_ever() {
+    let mut stage = Stage::listed(USUAL);
+    let life = stage.opens("web-1");
+    stage.output(life, "\x1b[?2026hhalf");
+    let until = stage.state.held_until().expect("the half is not to be seen");
+    assert!(until > stage.now.instant && until <= stage.now.instant + Duration::from_secs(1));
+    // More of the same change does not make it later; another change does.
+    stage.passes(Duration::from_millis(100));
+    stage.output(life, "\x1b[?2026hmore");
+    assert_eq!(stage.state.held_until(), Some(until));
+    // What lies over the screen is seen, and so is another tab.
+    stage.press("ctrl-] ?");
+    assert_eq!(stage.state.held_until(), None);
+    stage.press("esc");
+    stage.press("alt-1");
+    assert_eq!(stage.state.held_until(), None);
+    stage.press("alt-2");
+    stage.output(life, "\x1b[?2026l\x1b[?2026h");
+    assert!(stage.state.held_until().is_some_and(|later| later > until));
+    stage.output(life, "\x1b[?2026l");
+    assert_eq!(stage.state.held_until(), None);
+}
+
+#[test]
+fn a_session_gets_keys_apart_only_from_a_terminal_that_tells_them_apart() {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    for (apart, asked, sent) in [(false, "", "\r"), (true, "\x1b[?1u", "\x1b[13;2u")] {
+        let mut stage = Stage::listed(USUAL);
+        stage.state.window.tells_keys_apart = apart;
+        let life = stage.opens("web-1");
+        stage.output(life, "\x1b[>1u\x1b[?u");
+        assert_eq!(stage.typed(), asked);
+        stage.happens(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::SHIFT)));
+        assert_eq!(stage.typed(), sent);
+    }
 }

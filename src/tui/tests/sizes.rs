@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::stage::{SMALL, Stage, USUAL, failure};
+use super::login;
+use super::stage::{PLACE, SMALL, Stage, USUAL, failure};
 use crate::{
     session::{self, kinds::forward::ForwardEvent},
     term::Size,
@@ -48,7 +49,7 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     scene("not started", &|stage| {
         stage.select("web-1").press("enter");
         let life = stage.life();
-        stage.happens(Event::Started { life, result: Err(failure()) });
+        stage.happens(Event::Started { life, place: PLACE, result: Err(failure()) });
     });
     scene("many tabs", &|stage| {
         for _ in 0..20 {
@@ -65,6 +66,19 @@ fn scenes() -> Vec<(&'static str, Stage)> {
         stage.output(life, &"line\r\n".repeat(500));
         stage.press("ctrl-] [ pageup");
     });
+    let looking = |keys: &'static str| {
+        move |stage: &mut Stage| {
+            let life = stage.opens("web-1");
+            stage.output(life, &"日本語 https://a.example/x /etc/hosts:1 \x1b]52;c;YQ==\x07".repeat(90));
+            stage.press(keys);
+        }
+    };
+    scene("searching", &looking("ctrl-] [ ? h t t p"));
+    scene("selecting", &looking("ctrl-] [ / 本 enter ctrl-v pageup w w"));
+    scene("hints", &looking("ctrl-] u"));
+    scene("link", &looking("ctrl-] u a a a"));
+    scene("saving", &looking("ctrl-] w"));
+    scene("clipboard", &looking("ctrl-] v"));
     scene("reconnecting", &|stage| {
         let life = stage.opens("web-1");
         stage
@@ -108,7 +122,10 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     });
     scene("limits", &|stage| {
         stage.opens("web-1");
-        stage.happens(Event::Preferences(Some(crate::fleet::Preferences::default())));
+        stage.happens(Event::Preferences {
+            place: PLACE,
+            preferences: Some(crate::fleet::Preferences::default()),
+        });
         stage.waits(Duration::from_secs(19 * 60));
     });
     scene("rename", &|stage| {
@@ -130,8 +147,20 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     scene("note", &|stage| {
         stage.press("esc y");
     });
+    scene("sign-in offered", &|stage| {
+        stage.happens(Event::KeysSought { place: PLACE, missing: Some(login::sso("prod")) });
+    });
+    scene("sign-in", &|stage| {
+        stage.happens(Event::KeysSought { place: PLACE, missing: Some(login::sso("prod")) });
+        stage.press("enter");
+        login::waits_for_the_user(stage);
+    });
+    scene("code", &|stage| {
+        stage.happens(Event::KeysSought { place: PLACE, missing: Some(login::mfa("ops", "")) });
+        stage.types("1234").press("enter");
+    });
     let mut failed = Stage::new(SMALL);
-    failed.happens(Event::NotConnected(failure()));
+    failed.happens(Event::NotConnected { place: PLACE, failure: failure() });
     scenes.push(("failed", failed));
     scenes
 }

@@ -10,16 +10,16 @@ use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use crate::{
     config::Config,
     fleet::{
-        AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, Outcome, Ping, Platform,
-        Source, Tag, Update, search::search,
+        AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, Outcome, Ping, Place,
+        Platform, Source, Tag, Update, search::search,
     },
     session::{self, SessionId, Ticket, Token},
     term::Size,
     tui::{
-        event::{Effect, Event, Failure, Life, Now, Who},
+        event::{Effect, Event, Failure, Life, Now, PlaceId, Who},
         key,
         keymap::Keymap,
-        state::{Place, State},
+        state::{State, place::PlaceView},
         update::update,
         view::{Theme, view},
     },
@@ -28,6 +28,16 @@ use crate::{
 pub(super) const SMALL: Size = Size { rows: 15, cols: 50 };
 pub(super) const USUAL: Size = Size { rows: 24, cols: 80 };
 pub(super) const WIDE: Size = Size { rows: 40, cols: 120 };
+
+/// The account and region of the sample fleet.
+pub(super) const PLACE: PlaceId = PlaceId(0);
+
+impl Event {
+    /// Something new in the list of the sample fleet.
+    pub(super) fn listed_here(update: Update) -> Self {
+        Self::Listed { place: PLACE, update }
+    }
+}
 
 pub(super) struct Stage {
     pub(super) state: State,
@@ -46,12 +56,22 @@ impl Stage {
         let config = Config::parse(config).unwrap();
         let keymap = Keymap::new(config.leader, &config.keys).unwrap();
         let now = Now { instant: Instant::now(), time: "2026-05-03T12:00:00Z".parse().unwrap() };
-        let place = Place {
-            profile: Some("prod".to_owned()),
-            region: Some("eu-west-1".to_owned()),
-            ..Place::default()
-        };
-        Self { state: State::new(keymap, place, config.refresh, size, now), now, effects: Vec::new() }
+        let mut state = State::new(keymap, config.refresh, size, now);
+        state.terminal = config.terminal;
+        let place =
+            Place { profile: Some("prod".into()), region: Some("eu-west-1".into()), ..Place::default() };
+        assert_eq!(state.fleet.places.add(place), PLACE);
+        Self { state, now, effects: Vec::new() }
+    }
+
+    /// The account and region of the sample fleet.
+    pub(super) fn place(&mut self) -> &mut PlaceView {
+        self.state.fleet.places.get_mut(PLACE).unwrap()
+    }
+
+    /// The number of its latest reading.
+    pub(super) fn generation(&self) -> u64 {
+        self.state.fleet.places.get(PLACE).unwrap().reading.generation
     }
 
     /// With the whole sample fleet listed.
@@ -64,23 +84,28 @@ impl Stage {
     }
 
     pub(super) fn connect(&mut self) {
-        self.happens(Event::Connected { region: "eu-west-1".to_owned(), profile: Some("prod".to_owned()) });
+        self.happens(Event::Connected {
+            place: PLACE,
+            region: "eu-west-1".to_owned(),
+            profile: Some("prod".to_owned()),
+        });
         let who = Who {
             account: "123456789012".to_owned(),
+            alias: None,
             principal: "role ops-read in account 123456789012".to_owned(),
         };
-        self.happens(Event::Identified(Ok(who)));
+        self.happens(Event::Identified { place: PLACE, who: Ok(who) });
     }
 
     pub(super) fn list(&mut self) {
-        let generation = self.state.fleet.reading.generation;
-        self.happens(Event::Listed(Update::Started { generation }));
-        self.happens(Event::Listed(Update::Agents { generation, records: agents(self.now) }));
-        self.happens(Event::Listed(Update::Machines { generation, records: machines(self.now) }));
+        let generation = self.generation();
+        self.happens(Event::listed_here(Update::Started { generation }));
+        self.happens(Event::listed_here(Update::Agents { generation, records: agents(self.now) }));
+        self.happens(Event::listed_here(Update::Machines { generation, records: machines(self.now) }));
         for source in [Source::AgentList, Source::MachineList] {
-            self.happens(Event::Listed(Update::Done { generation, source, outcome: Outcome::Complete }));
+            self.happens(Event::listed_here(Update::Done { generation, source, outcome: Outcome::Complete }));
         }
-        self.happens(Event::ListEnded { generation });
+        self.happens(Event::ListEnded { place: PLACE, generation });
     }
 
     /// An event, and what follows from it at once.
@@ -154,7 +179,7 @@ impl Stage {
         let place = (0..self.state.fleet.list.len())
             .find(|at| {
                 let id = self.state.fleet.list.id(*at).unwrap();
-                self.state.fleet.fleet.get(id).unwrap().label() == name
+                self.state.fleet.places.find(id).unwrap().label() == name
             })
             .unwrap_or_else(|| panic!("{name} is not in the list:\n{}", self.screen()));
         let height = self.state.list_height();
@@ -167,7 +192,7 @@ impl Stage {
         self.press("alt-1");
         self.select(name).press("enter");
         let life = self.life();
-        self.happens(Event::Started { life, result: Ok(ticket()) });
+        self.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
         for event in [
             session::Event::SocketOpen,
             session::Event::Handshaken { agent_version: None, session_type: session::SessionType::Shell },
@@ -240,6 +265,7 @@ pub(super) fn failure() -> Failure {
         why: "role ops-read may not call ssm:StartSession on this instance".to_owned(),
         next: "ask for that right, or choose another profile".to_owned(),
         detail: Some("AccessDeniedException, request 7f3c".to_owned()),
+        ask: None,
     }
 }
 

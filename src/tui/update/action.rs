@@ -2,7 +2,10 @@
 
 use crossterm::event::KeyEvent;
 
-use super::{fleet, form, note, popup, problem, session};
+use super::{
+    clipboard, examination, fleet, form, kept, login, look, note, paste, place, popup, problem, save,
+    session, watch,
+};
 use crate::{
     config::{Chord, Key},
     term::input,
@@ -15,6 +18,7 @@ use crate::{
             State,
             fleet::Focus,
             line::Line,
+            look::Look,
             popup::{Popup, Question},
             tab::Phase,
         },
@@ -37,6 +41,9 @@ pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
             out.push(Effect::Quit);
         }
         return;
+    }
+    if let Some(c) = key::typed(chord) {
+        login::step_aside(state, c.encode_utf8(&mut [0; 4]), out);
     }
     let context = state.context();
     state.pending.push(chord);
@@ -89,9 +96,29 @@ fn unbound(state: &mut State, context: Context, chord: Chord, event: &KeyEvent, 
                 line.insert(c);
             }
         }
+        Context::Find | Context::Hints => {
+            if let Some(c) = key::typed(chord) {
+                look::typed(state, c.encode_utf8(&mut [0; 4]));
+            }
+        }
+        Context::Save => {
+            if let Some(c) = key::typed(chord) {
+                save::typed(state, c.encode_utf8(&mut [0; 4]));
+            }
+        }
         Context::Form | Context::Documents => {
             if let Some(c) = key::typed(chord) {
                 form::typed(state, c.encode_utf8(&mut [0; 4]));
+            }
+        }
+        Context::Places => {
+            if let Some(c) = key::typed(chord) {
+                place::typed(state, c.encode_utf8(&mut [0; 4]));
+            }
+        }
+        Context::MfaCode => {
+            if let Some(c) = key::typed(chord) {
+                login::typed(state, c.encode_utf8(&mut [0; 4]));
             }
         }
         _ => {}
@@ -106,7 +133,7 @@ fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
         return;
     }
     if key::chord(event) == Some(Chord::control('c')) {
-        session::cancel_paste(state, out);
+        paste::cancel(state, out);
     }
     let Some(pane) = state.tabs.current().and_then(|tab| tab.pane()) else { return };
     let mut bytes = Vec::new();
@@ -116,6 +143,7 @@ fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
 
 /// Text was pasted: into a line, or into the session.
 pub(super) fn paste(state: &mut State, text: String, out: &mut Vec<Effect>) {
+    login::step_aside(state, &text, out);
     match state.context() {
         Context::Search => {
             state.fleet.query.insert_text(&text);
@@ -126,19 +154,12 @@ pub(super) fn paste(state: &mut State, text: String, out: &mut Vec<Effect>) {
                 line.insert_text(&text);
             }
         }
+        Context::Find => look::typed(state, &text),
+        Context::Save => save::typed(state, &text),
         Context::Form | Context::Documents => form::typed(state, &text),
-        Context::Pane => {
-            let Some(tab) = state.tabs.current() else { return };
-            let lines = text.trim_end_matches(['\n', '\r']).contains(['\n', '\r']);
-            let bracketed = tab.pane().is_some_and(|pane| pane.terminal.input_modes().bracketed_paste);
-            if lines && !bracketed {
-                let question = Question::Paste { tab: tab.id, text };
-                state.popup = Some(Popup::Confirm(question));
-            } else {
-                let tab = tab.id;
-                session::paste(state, tab, &text, out);
-            }
-        }
+        Context::Places => place::typed(state, &text),
+        Context::MfaCode => login::typed(state, &text),
+        Context::Pane | Context::Starting => paste::offered(state, text, out),
         _ => {}
     }
 }
@@ -149,6 +170,9 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
         return problem(state, reason);
     }
     if state.popup.is_some() && popup::act(state, action, out) {
+        return;
+    }
+    if state.popup.is_none() && look::act(state, action, out) {
         return;
     }
     match action {
@@ -181,19 +205,18 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
                 state.popup = Some(Popup::Rename { tab: tab.id, line: Line::new(tab.name.clone()) });
             }
         }
-        Action::Scroll => {
-            if let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) {
-                pane.scroll = Some(0);
-            }
-        }
+        Action::Scroll => look::open(state),
+        Action::Links => look::hints(state),
+        Action::Save => save::open(state),
+        Action::Clipboard => clipboard::ask(state),
         Action::CopyScreen => {
             if let Some(pane) = state.tabs.current().and_then(|tab| tab.pane()) {
-                let text = pane.terminal.text();
+                let text = Look::new(&pane.terminal).copy.view_text();
                 copy(state, text, "the screen", out);
             }
         }
         Action::CancelPaste => {
-            session::cancel_paste(state, out);
+            paste::cancel(state, out);
             note(state, "the rest of the paste was dropped");
         }
         Action::SendLeader => to_session(state, &key::event(state.keymap.leader()), out),
@@ -215,14 +238,20 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
             fleet::query_changed(state, out);
         }
         Action::Refresh => fleet::refresh(state, out),
-        Action::Why => state.popup = Some(Popup::Details { scroll: 0 }),
+        Action::Places => place::open(state, out),
+        Action::Login => login::start(state, out),
+        Action::Why => examination::why(state, out),
         Action::CopyId => {
             if let Some(id) = state.subject().map(|instance| instance.id.to_string()) {
                 copy(state, id.clone(), &id, out);
             }
         }
         Action::CopyFix => popup::copy_fix(state, out),
+        Action::CopyReport => examination::copy_report(state, out),
         Action::Mark => fleet::mark(state),
+        Action::Favourite => kept::toggle_favourite(state, out),
+        Action::History => kept::show(state),
+        Action::Watch => watch::toggle(state, out),
         Action::UnmarkAll => state.fleet.marks.clear(),
         Action::Order => popup::order(state),
         Action::Reverse => fleet::reverse(state, out),
@@ -231,12 +260,43 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) {
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::First | Action::Last => {
             moved(state, action)
         }
-        Action::Dismiss => {
-            if let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) {
-                pane.scroll = None;
-            }
+        Action::Complete => {
+            fleet::complete(state, out);
         }
-        Action::Accept | Action::NextField | Action::PreviousField => {}
+        // At the end of the line there is no letter to the right but the one that could stand there.
+        Action::CursorRight if state.fleet.query.at_end() && fleet::complete(state, out) => {}
+        // Of a popup or of the lines of a session, and done there.
+        Action::Accept
+        | Action::Dismiss
+        | Action::NextField
+        | Action::PreviousField
+        | Action::OpenLink
+        | Action::CopyLink
+        | Action::ToggleColours
+        | Action::Find
+        | Action::FindBack
+        | Action::ToggleRegex
+        | Action::NextMatch
+        | Action::PreviousMatch
+        | Action::SelectCharacters
+        | Action::SelectWords
+        | Action::SelectLines
+        | Action::SelectBlock
+        | Action::SwapEnds
+        | Action::CopySelection
+        | Action::HalfUp
+        | Action::HalfDown
+        | Action::NextWord
+        | Action::PreviousWord
+        | Action::WordEnd
+        | Action::LineText
+        | Action::ViewTop
+        | Action::ViewMiddle
+        | Action::ViewBottom
+        | Action::PreviousPrompt
+        | Action::NextPrompt
+        | Action::CopyPage
+        | Action::CloseLook => {}
         Action::Erase
         | Action::EraseForward
         | Action::EraseWord
@@ -258,30 +318,17 @@ pub(super) fn copy(state: &mut State, text: String, what: &str, out: &mut Vec<Ef
     note(state, format!("copied {what}"));
 }
 
-fn go(state: &mut State, position: usize) {
+pub(super) fn go(state: &mut State, position: usize) {
+    look::let_go(state);
     if state.tabs.go(position) {
         state.popup = None;
         state.pending.clear();
     }
 }
 
-/// Moves the cursor of the list, or through the lines of a session.
+/// Moves the cursor of the list.
 fn moved(state: &mut State, action: Action) {
-    if let Some(tab) = state.tabs.current_mut() {
-        let Some(pane) = tab.pane_mut() else { return };
-        let page = usize::from(pane.terminal.size().rows.saturating_sub(1)).max(1);
-        let length = pane.terminal.scrollback_len();
-        if let Some(lines) = &mut pane.scroll {
-            *lines = match action {
-                Action::Up => *lines + 1,
-                Action::Down => lines.saturating_sub(1),
-                Action::PageUp => *lines + page,
-                Action::PageDown => lines.saturating_sub(page),
-                Action::First => length,
-                _ => 0,
-            }
-            .min(length);
-        }
+    if state.tabs.current().is_some() {
         return;
     }
     let height = state.list_height();

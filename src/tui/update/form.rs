@@ -5,11 +5,10 @@ use crate::{
     fleet::{Document, DocumentSummary, InstanceId, Target, document::Kind, resolve_target},
     tui::{
         action::Action,
-        event::{Effect, Failure},
+        event::{Effect, Failure, PlaceId},
         state::{
             State,
-            document::{Hit, Status},
-            fleet::Access,
+            document::{Documents, Hit, Status},
             form::{Form, Saved, Subject},
             line::Line,
             popup::{Picker, Popup},
@@ -20,7 +19,7 @@ use crate::{
 /// The instance that something is to be opened on, and its name; one that cannot be reached is explained instead.
 pub(super) fn subject(state: &mut State) -> Option<(InstanceId, String)> {
     state.popup = None;
-    if state.fleet.access != Access::Ready {
+    if !state.fleet.places.is_ready() {
         problem(state, "there is no connection to AWS yet");
         return None;
     }
@@ -43,10 +42,11 @@ pub(super) fn subject(state: &mut State) -> Option<(InstanceId, String)> {
 /// Asks what to forward.
 pub(super) fn forward(state: &mut State) {
     let Some((instance, name)) = subject(state) else { return };
-    let agent = state.fleet.fleet.get(&instance).and_then(|instance| instance.version());
+    let agent = state.fleet.places.find(&instance).and_then(|instance| instance.version());
     let last = state.memory.forwards.get(&instance);
+    let rows = state.fleet.places.rows();
     // Those that were saved for this instance; of the others it is not known that they make sense here.
-    let for_it = |saved: &&Saved| match resolve_target(state.fleet.fleet.instances(), &saved.target) {
+    let for_it = |saved: &&Saved| match resolve_target(&rows, &saved.target) {
         Target::One(found) => found.id == instance,
         Target::None | Target::Several(_) => false,
     };
@@ -58,8 +58,11 @@ pub(super) fn forward(state: &mut State) {
 /// Asks for a document.
 pub(super) fn documents(state: &mut State, out: &mut Vec<Effect>) {
     let Some((instance, name)) = subject(state) else { return };
-    let platform = state.fleet.fleet.get(&instance).and_then(|instance| instance.platform());
+    let places = &state.fleet.places;
+    let platform = places.find(&instance).and_then(|instance| instance.platform());
+    let Some(place) = places.of(&instance).or(places.first_ready()).map(|view| view.id) else { return };
     state.popup = Some(Popup::Documents(Picker {
+        place,
         instance,
         name,
         platform,
@@ -68,34 +71,39 @@ pub(super) fn documents(state: &mut State, out: &mut Vec<Effect>) {
         reading: None,
         failure: None,
     }));
-    if !matches!(state.documents.status, Status::Complete | Status::Reading) {
-        list(state, out);
-    }
+    list(state, place, false, out);
 }
 
-/// Lists the documents anew.
-pub(super) fn list(state: &mut State, out: &mut Vec<Effect>) {
-    let documents = &mut state.documents;
-    if documents.status == Status::Reading {
+/// Lists the documents of a place; those that are listed already only if they are wanted `anew`.
+fn list(state: &mut State, place: PlaceId, anew: bool, out: &mut Vec<Effect>) {
+    let Some(view) = state.fleet.places.get_mut(place) else { return };
+    let documents = &mut view.documents;
+    if documents.status == Status::Reading || (documents.status == Status::Complete && !anew) {
         return;
     }
     documents.list.clear();
     documents.status = Status::Reading;
     documents.generation += 1;
-    out.push(Effect::Documents { generation: documents.generation });
+    out.push(Effect::Documents { place, generation: documents.generation });
 }
 
 /// Some documents came.
-pub(super) fn listed(state: &mut State, generation: u64, page: Vec<DocumentSummary>) {
-    if state.documents.generation == generation {
-        state.documents.list.extend(page);
+pub(super) fn listed(state: &mut State, place: PlaceId, generation: u64, page: Vec<DocumentSummary>) {
+    if let Some(documents) = documents_of(state, place, generation) {
+        documents.list.extend(page);
     }
 }
 
+/// The documents of a place, if this reading is the latest.
+fn documents_of(state: &mut State, place: PlaceId, generation: u64) -> Option<&mut Documents> {
+    let view = state.fleet.places.get_mut(place)?;
+    Some(&mut view.documents).filter(|documents| documents.generation == generation)
+}
+
 /// The listing is over.
-pub(super) fn list_ended(state: &mut State, generation: u64, result: Result<(), Failure>) {
-    if state.documents.generation == generation {
-        state.documents.status = match result {
+pub(super) fn list_ended(state: &mut State, place: PlaceId, generation: u64, result: Result<(), Failure>) {
+    if let Some(documents) = documents_of(state, place, generation) {
+        documents.status = match result {
             Ok(()) => Status::Complete,
             Err(failure) => Status::Failed(failure),
         };
@@ -104,13 +112,14 @@ pub(super) fn list_ended(state: &mut State, generation: u64, result: Result<(), 
 
 /// The documents that answer what is typed into the choice of one.
 pub(in crate::tui) fn hits(state: &State, picker: &Picker) -> Vec<Hit> {
-    state.documents.hits(picker.line.text(), picker.platform)
+    let view = state.fleet.places.get(picker.place);
+    view.map_or_else(Vec::new, |view| view.documents.hits(picker.line.text(), picker.platform))
 }
 
 /// A document was read: its form.
-pub(super) fn read(state: &mut State, name: &str, result: Result<Document, Failure>) {
+pub(super) fn read(state: &mut State, place: PlaceId, name: &str, result: Result<Document, Failure>) {
     let Some(Popup::Documents(picker)) = &mut state.popup else { return };
-    if picker.reading.as_deref() != Some(name) {
+    if picker.place != place || picker.reading.as_deref() != Some(name) {
         return;
     }
     picker.reading = None;
@@ -118,7 +127,7 @@ pub(super) fn read(state: &mut State, name: &str, result: Result<Document, Failu
         Err(failure) => picker.failure = Some(failure),
         Ok(document) => {
             let (instance, label) = (picker.instance.clone(), picker.name.clone());
-            let agent = state.fleet.fleet.get(&instance).and_then(|instance| instance.version());
+            let agent = state.fleet.places.find(&instance).and_then(|instance| instance.version());
             let last = state.memory.documents.get(name).map(Vec::as_slice);
             let form = Form::document(instance, label, agent, document, last);
             state.popup = Some(Popup::Form(Box::new(form)));
@@ -148,8 +157,11 @@ pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) -> b
 
 fn choose(state: &mut State, action: Action, out: &mut Vec<Effect>) -> bool {
     let Some(Popup::Documents(picker)) = &state.popup else { return false };
+    let place = picker.place;
+    let Some(documents) = state.fleet.places.get(place).map(|view| &view.documents) else { return false };
     let hits = hits(state, picker);
-    let chosen = hits.get(picker.selected).map(|hit| state.documents.list[hit.at].name.clone());
+    let chosen = hits.get(picker.selected).map(|hit| documents.list[hit.at].name.clone());
+    let listing = documents.status == Status::Reading;
     let Some(Popup::Documents(picker)) = &mut state.popup else { return false };
     let mut by = |lines: isize| {
         picker.selected = picker.selected.saturating_add_signed(lines).min(hits.len().saturating_sub(1));
@@ -164,14 +176,13 @@ fn choose(state: &mut State, action: Action, out: &mut Vec<Effect>) -> bool {
             // A document that no list has can be named whole: listing may be denied and reading it not.
             let typed = picker.line.text().trim();
             let typed = (!typed.is_empty() && !typed.contains(' ')).then(|| typed.to_owned());
-            let listing = state.documents.status == Status::Reading;
             if let Some(name) = chosen.or(typed.filter(|_| !listing)) {
                 picker.reading = Some(name.clone());
                 picker.failure = None;
-                out.push(Effect::Document { name });
+                out.push(Effect::Document { place, name });
             }
         }
-        Action::Refresh => list(state, out),
+        Action::Refresh => list(state, place, true, out),
         Action::Dismiss | Action::Quit => return false,
         action => {
             if picker.line.edit(action) {
@@ -236,7 +247,7 @@ fn accept(state: &mut State, out: &mut Vec<Effect>) {
 /// Opens ssh to the instance in a tab.
 pub(super) fn ssh(state: &mut State, out: &mut Vec<Effect>) {
     let Some((instance, _)) = subject(state) else { return };
-    let agent = state.fleet.fleet.get(&instance).and_then(|instance| instance.version());
+    let agent = state.fleet.places.find(&instance).and_then(|instance| instance.version());
     match crate::fleet::feature::check(agent, crate::fleet::Feature::PortForwarding) {
         Ok(()) => session::begin_ssh(state, &instance, out),
         Err(why) => note(state, why),

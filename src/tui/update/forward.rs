@@ -2,7 +2,7 @@
 
 use super::{note, session};
 use crate::{
-    fleet::{Document, Platform, Update},
+    fleet::{Document, Platform},
     session::{
         End,
         kinds::forward::{ForwardEvent, Mode, Outcome},
@@ -27,7 +27,7 @@ pub(super) fn happened(state: &mut State, life: Life, event: ForwardEvent, out: 
     let label = state
         .tabs
         .get(life.tab)
-        .and_then(|tab| state.fleet.fleet.get(&tab.instance))
+        .and_then(|tab| state.fleet.places.find(&tab.instance))
         .map(|instance| instance.label().to_owned());
     let Some(tab) = state.tabs.alive(life) else { return false };
     let label = label.unwrap_or_else(|| tab.instance.to_string());
@@ -60,13 +60,12 @@ pub(super) fn happened(state: &mut State, life: Life, event: ForwardEvent, out: 
             if let Phase::Starting { step, .. } = &mut tab.phase {
                 *step = Step::Prompt.max(*step);
             }
-            let id = tab.target.clone();
-            let changes = state.fleet.fleet.apply(Update::Opened { id }, at);
-            if changes.rows_changed() {
-                super::fleet::search(state, out);
+            let (place, target) = (tab.place, tab.target.clone());
+            let first = board.lanes.len() == 1;
+            session::opened(state, place, target, out);
+            if first {
+                super::kept::opened(state, life, out);
             }
-            state.fleet.recount(at);
-            session::ask_preferences(state, out);
             return true;
         }
         ForwardEvent::Accepted { .. } => {
@@ -85,6 +84,8 @@ pub(super) fn happened(state: &mut State, life: Life, event: ForwardEvent, out: 
         ForwardEvent::Refused { connection, why } => {
             board.refused += 1;
             board.say(at, format!("connection {connection} refused: {why}"), true);
+            let target = tab.target.clone();
+            super::examination::connection_refused(state, &target, why);
         }
         ForwardEvent::Traffic(traffic) => {
             if (traffic.sent, traffic.received) != (board.sent, board.received) {
@@ -103,6 +104,7 @@ pub(super) fn happened(state: &mut State, life: Life, event: ForwardEvent, out: 
                 }
             };
             link(board, lane, LaneLink::Reconnecting { since, attempt, cause });
+            super::login::suspect(state, life, attempt, out);
         }
         ForwardEvent::Resumed { lane, away } => {
             link(board, lane, LaneLink::Up);
@@ -122,10 +124,11 @@ pub(super) fn happened(state: &mut State, life: Life, event: ForwardEvent, out: 
         ForwardEvent::Ended(end) => {
             board.open = 0;
             board.lanes.clear();
-            let again = tab.again;
+            let (again, target, had_begun) = (tab.again, tab.target.clone(), tab.is_live());
             tab.link = Default::default();
             tab.phase = Phase::Ended(Ending::Session(ended(&end)));
             out.push(Effect::Forget(life));
+            super::examination::session_ended(state, &target, &end, had_begun);
             if again {
                 session::start_again(state, life.tab, out);
             }
@@ -167,7 +170,7 @@ pub(super) fn open(state: &mut State, wish: Wish, out: &mut Vec<Effect>) {
 pub(super) fn open_by_document(state: &mut State, run: Run, out: &mut Vec<Effect>) {
     let Some(Popup::Form(form)) = state.popup.take() else { return };
     let Subject::Document(document) = &form.subject else { return };
-    let platform = state.fleet.fleet.get(&form.instance).and_then(|instance| instance.platform());
+    let platform = state.fleet.places.find(&form.instance).and_then(|instance| instance.platform());
     let number = |name: &str| property(document, platform, &run, name)?.parse().ok();
     let host = property(document, platform, &run, "host");
     let wish = Wish {

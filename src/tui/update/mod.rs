@@ -3,20 +3,40 @@
 //! | file | events of |
 //! | --- | --- |
 //! | `action` | keys, and what the user wants by them |
+//! | `examination` | deep checks |
 //! | `fleet` | lists, searches, answers about rows |
 //! | `session` | starts, sessions, their input |
 //! | `forward` | forwards |
 //! | `form` | forms and the choice of a document |
+//! | `place` | the choice of accounts and regions, and how each is |
 //! | `popup` | what lies over the screen |
+//! | `login` | sign-ins and codes |
+//! | `kept` | lists of the last time, history, favourites |
+//! | `watch` | rows that are watched until they are ready |
+//! | `look` | looking back: cursor, search, selection, links |
+//! | `save` | a session's lines, saved to a file |
+//! | `clipboard` | what an instance wants on the clipboard |
 //! | `mouse` | the mouse |
+//! | `paste` | text pasted into sessions |
 
 mod action;
+mod clipboard;
+mod examination;
 mod fleet;
 mod form;
 mod forward;
+mod kept;
+mod login;
+mod look;
 mod mouse;
+mod paste;
+mod place;
 mod popup;
+mod save;
 mod session;
+mod watch;
+
+pub use look::Click;
 
 pub(in crate::tui) use form::hits;
 
@@ -32,6 +52,7 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     state.now = now;
     let out = &mut Vec::new();
     let was_dirty = state.dirty;
+    let signing_in = login::under_way(state);
     state.dirty = true;
     match event {
         Event::Key(key) => {
@@ -45,30 +66,73 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.dirty = was_dirty | mouse::mouse(state, mouse, out);
         }
         Event::Resized(size) => resized(state, size, out),
+        Event::Focused(focused) => {
+            state.window.focused = focused;
+            state.dirty = was_dirty;
+        }
         Event::Tick => tick(state, out),
         Event::Told => session::leave(state, out),
-        Event::Connected { region, profile } => fleet::connected(state, region, profile, out),
-        Event::NotConnected(failure) => fleet::not_connected(state, failure),
-        Event::Identified(who) => state.place.who = who.ok(),
-        Event::Listed(update) => fleet::listed(state, update, out),
-        Event::ListEnded { generation } => fleet::list_ended(state, generation),
+        Event::Connected { place, region, profile } => fleet::connected(state, place, region, profile, out),
+        Event::NotConnected { place, failure } => {
+            fleet::not_connected(state, place, failure);
+            login::offer(state, place);
+        }
+        Event::Identified { place, who } => {
+            if let Err(failure) = &who {
+                login::failed(state, place, failure);
+            }
+            fleet::identified(state, place, who.ok(), out);
+        }
+        Event::Listed { place, update } => fleet::listed(state, place, update, out),
+        Event::ListEnded { place, generation } => fleet::list_ended(state, place, generation, out),
+        Event::Saved(result) => save::saved(state, result),
+        Event::Choices(choices) => place::choices(state, choices),
+        Event::KeysSought { place, missing } => login::keys_sought(state, place, missing, out),
+        Event::CodeShown { number, code } => login::code_shown(state, number, code, out),
+        Event::Browsed { opened } => {
+            if !login::browsed(state, opened) && !opened {
+                problem(state, "no browser could be started here: copy the link instead");
+            }
+        }
+        Event::SignedIn { number, session, result } => {
+            login::signed_in(state, number, *session, result, out);
+        }
+        Event::CodeTried { device, result } => login::code_tried(state, *device, result, out),
+        Event::Cached { place, fleet } => kept::cached(state, place, fleet, out),
+        Event::Recalled(history) => kept::recalled(state, history, out),
+        Event::Looked { place, id, updates } => watch::looked(state, place, &id, updates, out),
         Event::Probed { id, status } => fleet::probed(state, id, status, out),
+        Event::Evidence { id, piece } => examination::took(state, &id, *piece),
+        Event::Examined { id } => examination::ended(state, &id),
         Event::Found(matches) => fleet::found(state, matches, out),
-        Event::Started { life, result } => session::started(state, life, result, out),
+        Event::Started { life, place, result } => session::started(state, life, place, result, out),
         Event::Session { life, event } => {
             state.dirty = was_dirty | session::happened(state, life, event, out);
         }
         Event::Forward { life, event } => {
             state.dirty = was_dirty | forward::happened(state, life, event, out);
         }
-        Event::Documents { generation, page } => form::listed(state, generation, page),
-        Event::DocumentsEnded { generation, result } => form::list_ended(state, generation, result),
-        Event::Document { name, result } => form::read(state, &name, *result),
-        Event::Preferences(preferences) => session::preferences(state, preferences),
+        Event::Documents { place, generation, page } => form::listed(state, place, generation, page),
+        Event::DocumentsEnded { place, generation, result } => {
+            if let Err(failure) = &result {
+                login::failed(state, place, failure);
+            }
+            form::list_ended(state, place, generation, result);
+        }
+        Event::Document { place, name, result } => {
+            if let Err(failure) = &*result {
+                login::failed(state, place, failure);
+            }
+            form::read(state, place, &name, *result);
+        }
+        Event::Preferences { place, preferences } => session::preferences(state, place, preferences),
         Event::InputTaken { life } => {
             state.dirty = was_dirty | session::taken(state, life, out);
         }
     }
+    login::cancel(state, signing_in, out);
+    paste::settle(state, out);
+    session::tell_focus(state, out);
     std::mem::take(out)
 }
 
@@ -79,9 +143,11 @@ fn quiet(state: &State) -> Option<TabId> {
     quiet.then_some(tab.id)
 }
 
-/// What happens before the first event: the way to AWS is looked for while the first frame is drawn.
-pub fn begin() -> Vec<Effect> {
-    vec![Effect::Connect]
+/// What happens before the first event: the ways to AWS are looked for while the first frame is drawn.
+pub fn begin(state: &State) -> Vec<Effect> {
+    let places = &state.fleet.places;
+    let kept = places.iter().map(fleet::seek);
+    std::iter::once(Effect::Recall).chain(kept).chain(places.iter().map(fleet::connect)).collect()
 }
 
 fn resized(state: &mut State, size: crate::term::Size, out: &mut Vec<Effect>) {
@@ -116,10 +182,13 @@ fn tick(state: &mut State, out: &mut Vec<Effect>) {
             tab.link.notice = None;
         }
     }
+    look::tick(state);
     warn_of_ends(state);
-    if due(state.fleet.reading.due) {
-        fleet::read(state, out);
+    fleet::read_due(state, out);
+    if due(state.fleet.publish_due) {
+        fleet::publish(state, out);
     }
+    watch::look(state, out);
     if due(state.fleet.probe_due) {
         fleet::probe(state, out);
     }

@@ -1,12 +1,12 @@
 //! The mouse: a click selects a tab or a row, the wheel scrolls what is under it, and a program that asks for the mouse
 //! gets it.
 
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::{fleet, session};
+use super::{action, fleet, look, session};
 use crate::{
-    term::input,
+    term::{MouseMode, input},
     tui::{
         action::{Action, Context},
         event::Effect,
@@ -25,8 +25,8 @@ pub(super) fn mouse(state: &mut State, event: MouseEvent, out: &mut Vec<Effect>)
     let left = event.kind == MouseEventKind::Down(MouseButton::Left);
     if left && bands.header.contains(at) {
         if let Some(position) = header::hit(state, at.x) {
-            state.popup = None;
-            return state.tabs.go(position);
+            action::go(state, position);
+            return true;
         }
         return false;
     }
@@ -40,11 +40,17 @@ pub(super) fn mouse(state: &mut State, event: MouseEvent, out: &mut Vec<Effect>)
     }
     match state.context() {
         Context::Search | Context::List => in_fleet(state, event, at),
+        // A button that is held may leave the pane.
+        Context::Scroll if dragging(state) => look::mouse(state, event, out),
         Context::Pane | Context::Scroll | Context::Ended if bands.body.contains(at) => {
             in_session(state, event, out)
         }
         _ => false,
     }
+}
+
+fn dragging(state: &State) -> bool {
+    state.tabs.current().and_then(|tab| tab.look()).is_some_and(|look| look.drag.is_some())
 }
 
 fn in_fleet(state: &mut State, event: MouseEvent, at: Position) -> bool {
@@ -70,28 +76,19 @@ fn in_fleet(state: &mut State, event: MouseEvent, at: Position) -> bool {
     true
 }
 
-fn in_session(state: &mut State, mut event: MouseEvent, out: &mut Vec<Effect>) -> bool {
+/// A program that asks for the mouse gets it, unless shift is held; all else looks back.
+fn in_session(state: &mut State, event: MouseEvent, out: &mut Vec<Effect>) -> bool {
     let top = layout::bands(state.size).body.y;
-    let Some(tab) = state.tabs.current_mut() else { return false };
-    let live = tab.is_live();
-    let Some(pane) = tab.pane_mut() else { return false };
-    if live && pane.scroll.is_none() {
-        event.row -= top;
+    let Some(tab) = state.tabs.current() else { return false };
+    let Some(pane) = tab.pane() else { return false };
+    if tab.is_live() && pane.look.is_none() && !event.modifiers.contains(KeyModifiers::SHIFT) {
+        let modes = pane.terminal.input_modes();
         let mut bytes = Vec::new();
-        input::encode_mouse(&event, pane.terminal.input_modes(), &mut bytes);
-        if !bytes.is_empty() {
+        input::encode_mouse(&MouseEvent { row: event.row.saturating_sub(top), ..event }, modes, &mut bytes);
+        if !bytes.is_empty() || modes.mouse != MouseMode::None {
             session::send(state, bytes, out);
             return false;
         }
     }
-    let Some(pane) = state.tabs.current_mut().and_then(|tab| tab.pane_mut()) else { return false };
-    let length = pane.terminal.scrollback_len();
-    let lines = pane.scroll.unwrap_or(0);
-    let after = match event.kind {
-        MouseEventKind::ScrollUp => (lines + NOTCH).min(length),
-        MouseEventKind::ScrollDown => lines.saturating_sub(NOTCH),
-        _ => return false,
-    };
-    pane.scroll = (after > 0).then_some(after);
-    true
+    look::mouse(state, event, out)
 }

@@ -1,6 +1,6 @@
 //! What lies over the screen: opened, moved in, answered, closed.
 
-use super::{action, fleet, form, note, session};
+use super::{action, fleet, form, kept, login, look, note, paste, place, save, session};
 use crate::{
     fleet::{Column, Direction},
     tui::{
@@ -9,6 +9,7 @@ use crate::{
         event::Effect,
         state::{
             State, fix,
+            forward::bytes,
             popup::{MenuItem, Popup, Question},
         },
     },
@@ -16,7 +17,12 @@ use crate::{
 
 /// Does an action in what lies over the screen; whether it was one of its own.
 pub(super) fn act(state: &mut State, action: Action, out: &mut Vec<Effect>) -> bool {
-    if form::act(state, action, out) {
+    if form::act(state, action, out)
+        || place::act(state, action, out)
+        || login::act(state, action, out)
+        || save::act(state, action, out)
+        || look::link(state, action, out)
+    {
         return true;
     }
     match action {
@@ -67,13 +73,19 @@ fn accept(state: &mut State, out: &mut Vec<Effect>) {
                 note(state, fleet::order_words(column, direction));
             }
         }
+        Some(Popup::History { selected }) => kept::open_again(state, selected, out),
         Some(Popup::Confirm(Question::Quit)) => session::leave(state, out),
         Some(Popup::Confirm(Question::End(id))) => {
             if let Some(tab) = state.tabs.get(id) {
                 out.push(Effect::End(tab.life()));
             }
         }
-        Some(Popup::Confirm(Question::Paste { tab, text })) => session::paste(state, tab, &text, out),
+        Some(Popup::Confirm(Question::Clipboard { tab, text })) => {
+            let name = state.tabs.get(tab).map(|tab| tab.name.clone()).unwrap_or_default();
+            let what = format!("{} for {name}", bytes(text.len() as u64));
+            action::copy(state, text, &what, out);
+        }
+        Some(Popup::Confirm(Question::Paste { tab, text })) => paste::send(state, tab, &text, out),
         Some(Popup::Rename { tab, line }) => {
             let name = line.text().trim();
             if let Some(tab) = state.tabs.get_mut(tab).filter(|_| !name.is_empty()) {
@@ -86,7 +98,12 @@ fn accept(state: &mut State, out: &mut Vec<Effect>) {
             | Popup::Explain { .. }
             | Popup::Details { .. }
             | Popup::Form(_)
-            | Popup::Documents(_),
+            | Popup::Documents(_)
+            | Popup::Save(_)
+            | Popup::Link { .. }
+            | Popup::Places(_)
+            | Popup::Login(_)
+            | Popup::MfaCode(_),
         )
         | None => {}
     }
@@ -98,11 +115,25 @@ fn by(state: &mut State, lines: isize) {
     let last_line = crate::tui::view::popup_lines(state);
     match &mut state.popup {
         Some(Popup::Menu { items, selected }) => within(selected, items.len().saturating_sub(1)),
+        Some(Popup::History { selected }) => {
+            within(selected, state.habits.history.newest().count().saturating_sub(1));
+        }
         Some(Popup::Order { selected }) => within(selected, Column::ALL.len()),
         Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Details { scroll }) => {
             within(scroll, last_line);
         }
-        Some(Popup::Confirm(_) | Popup::Rename { .. } | Popup::Form(_) | Popup::Documents(_)) | None => {}
+        Some(
+            Popup::Confirm(_)
+            | Popup::Rename { .. }
+            | Popup::Form(_)
+            | Popup::Documents(_)
+            | Popup::Save(_)
+            | Popup::Link { .. }
+            | Popup::Places(_)
+            | Popup::Login(_)
+            | Popup::MfaCode(_),
+        )
+        | None => {}
     }
 }
 
@@ -113,6 +144,7 @@ pub(super) fn menu(state: &mut State) {
         Context::Pane => &[Context::Pane],
         Context::Forward => &[Context::Forward],
         Context::Starting => &[Context::Starting],
+        Context::Scroll => &[Context::Scroll],
         _ => &[Context::Ended],
     };
     let facts = state.snapshot();

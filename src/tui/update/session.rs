@@ -1,21 +1,21 @@
 //! Events of sessions: from the wish to the end, and what is typed in between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{forward, note, problem};
+use super::{clipboard, forward, note, problem};
 use crate::{
     fleet::{Document, InstanceId, Preferences, Update, document::USUAL_IDLE_TIMEOUT},
     session::{End, Event, SessionType, Ticket},
-    term::{self, input},
+    term::{self, Clipboard, input},
     tui::{
-        event::{Effect, Failure, Life, TabId},
+        event::{Effect, Failure, Life, PlaceId, TabId},
         layout,
         state::{
             Known, LEAVE_WITHIN, State,
             content::Content,
-            fleet::Access,
             forward::{Board, Run, Wish},
             pane::{Output, Pane},
+            place::{Access, PlaceView},
             popup::{Popup, Question},
             tab::{Ending, Phase, Step, Tab, Unseen},
         },
@@ -26,8 +26,6 @@ use crate::{
 const RESUMED_SHOWS: Duration = Duration::from_secs(6);
 /// How long a sentence from the agent stays.
 const NOTICE_SHOWS: Duration = Duration::from_secs(15);
-/// What ends a bracketed paste.
-const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Opens a tab on every marked row, or on the row under the cursor; one that cannot be reached is explained instead.
 pub(super) fn open_selected(state: &mut State, out: &mut Vec<Effect>) {
@@ -48,7 +46,7 @@ pub(super) fn open_selected(state: &mut State, out: &mut Vec<Effect>) {
     let first = state.tabs.len() + 1;
     let mut refused = Vec::new();
     for id in &marked {
-        let Some(instance) = state.fleet.fleet.get(id).cloned() else { continue };
+        let Some(instance) = state.fleet.places.find(id).cloned() else { continue };
         if state.verdict(&instance).explains_refusal().is_some() {
             refused.push(id.clone());
         } else {
@@ -72,51 +70,66 @@ pub(super) fn open_selected(state: &mut State, out: &mut Vec<Effect>) {
 
 /// Opens a tab on an instance and shows it.
 pub(super) fn open(state: &mut State, id: &InstanceId, out: &mut Vec<Effect>) {
-    if state.fleet.access != Access::Ready {
-        return problem(state, "there is no connection to AWS yet");
+    if matches!(state.fleet.places.access(), Access::Failed(_)) {
+        return problem(state, "there is no connection to AWS");
     }
-    let Some(instance) = state.fleet.fleet.get(id).cloned() else {
+    let Some(instance) = state.fleet.places.find(id).cloned() else {
         return problem(state, format!("{id} is no longer in the list"));
     };
+    let Some(spot) = spot(state, &instance.id) else { return };
     let pane = pane(state);
-    begin(state, instance.label(), instance.id.clone(), instance.target().clone(), Content::Shell(pane), out);
+    begin(state, instance.label(), spot, Content::Shell(pane), out);
+}
+
+/// Where a session is to be started.
+struct Spot {
+    place: PlaceId,
+    instance: InstanceId,
+    target: InstanceId,
+}
+
+/// Where an instance is; one that no list has is looked for in the first place that can be asked.
+fn spot(state: &State, id: &InstanceId) -> Option<Spot> {
+    let places = &state.fleet.places;
+    let place = places.of(id).or(places.first_ready())?.id;
+    let target = places.find(id).map_or(id, |instance| instance.target()).clone();
+    Some(Spot { place, instance: id.clone(), target })
 }
 
 fn pane(state: &State) -> Box<Pane> {
-    Box::new(Pane::new(layout::pane(state.size)))
+    let mut pane = Pane::new(layout::pane(state.size), state.terminal.kept);
+    pane.terminal.set_enhanced_keys(state.window.tells_keys_apart);
+    Box::new(pane)
 }
 
-/// The name and the session target of an instance; of one that no list has, its id.
-fn named(state: &State, id: &InstanceId) -> (String, InstanceId) {
-    match state.fleet.fleet.get(id) {
-        Some(instance) => (instance.label().to_owned(), instance.target().clone()),
-        None => (id.to_string(), id.clone()),
-    }
+/// The name of an instance; of one that no list has, its id.
+fn named(state: &State, id: &InstanceId) -> String {
+    state.fleet.places.find(id).map_or_else(|| id.to_string(), |instance| instance.label().to_owned())
 }
 
 /// Opens a forward in a tab.
 pub(super) fn begin_forward(state: &mut State, id: &InstanceId, wish: Wish, out: &mut Vec<Effect>) {
-    let (label, target) = named(state, id);
-    let name = wish.name(None, &label);
+    let Some(spot) = spot(state, id) else { return };
+    let name = wish.name(None, &named(state, id));
     let content = Content::Forward(Box::new(Board::new(wish, state.now.instant)));
-    begin(state, &name, id.clone(), target, content, out);
+    begin(state, &name, spot, content, out);
 }
 
 /// Opens ssh in a tab.
 pub(super) fn begin_ssh(state: &mut State, id: &InstanceId, out: &mut Vec<Effect>) {
-    let (label, target) = named(state, id);
+    let Some(spot) = spot(state, id) else { return };
     let content = Content::Ssh(pane(state));
-    begin(state, &format!("{label} ssh"), id.clone(), target, content, out);
+    begin(state, &format!("{} ssh", named(state, id)), spot, content, out);
 }
 
 /// Runs a document in a tab; what it says of its sessions goes before the account's preferences.
 pub(super) fn run(state: &mut State, id: &InstanceId, run: Run, document: &Document, out: &mut Vec<Effect>) {
-    let (label, target) = named(state, id);
+    let Some(spot) = spot(state, id) else { return };
     let short = document.name.rsplit(['/', ':']).next().unwrap_or_default();
     let short = short.strip_prefix("AWS-").unwrap_or(short);
-    let name = format!("{label} {short}");
+    let name = format!("{} {short}", named(state, id));
     let content = Content::Command { run, pane: pane(state) };
-    begin(state, &name, id.clone(), target, content, out);
+    begin(state, &name, spot, content, out);
     if let Some(tab) = state.tabs.current_mut() {
         let own = &document.preferences;
         (tab.limits.idle, tab.limits.maximum) = (own.idle_timeout, own.max_duration);
@@ -124,55 +137,90 @@ pub(super) fn run(state: &mut State, id: &InstanceId, run: Run, document: &Docum
 }
 
 /// Starts a session on an id that no list has.
-fn try_id(state: &mut State, id: InstanceId, out: &mut Vec<Effect>) {
-    if state.fleet.access == Access::Ready {
+pub(super) fn try_id(state: &mut State, id: InstanceId, out: &mut Vec<Effect>) {
+    if let Some(spot) = spot(state, &id) {
         let content = Content::Shell(pane(state));
-        begin(state, id.as_str(), id.clone(), id.clone(), content, out);
+        begin(state, id.as_str(), spot, content, out);
     }
 }
 
-fn begin(
-    state: &mut State,
-    label: &str,
-    instance: InstanceId,
-    target: InstanceId,
-    content: Content,
-    out: &mut Vec<Effect>,
-) {
+fn begin(state: &mut State, label: &str, spot: Spot, content: Content, out: &mut Vec<Effect>) {
     let id = state.tabs.new_id();
     let name = state.tabs.free_name(label);
-    let tab = Tab::new(id, name, instance, target, content, state.now.instant);
-    start(&tab, layout::pane(state.size), out);
+    let Spot { place, instance, target } = spot;
+    let tab = Tab::new(id, name, place, instance, target, content, state.now.instant);
+    let life = tab.life();
     state.tabs.push(tab);
     state.tabs.go(state.tabs.len());
+    start_when_ready(state, life, out);
+}
+
+/// Starts what a tab holds: at once, or as soon as AWS can be asked.
+fn start_when_ready(state: &mut State, life: Life, out: &mut Vec<Effect>) {
+    let size = layout::pane(state.size);
+    let Some(tab) = state.tabs.alive(life) else { return };
+    let connecting = |view: &PlaceView| view.access == Access::Connecting;
+    match state.fleet.places.get(tab.place).is_some_and(connecting) {
+        true => state.waiting.push(life),
+        false => start(tab, size, out),
+    }
+}
+
+/// AWS can be asked at a place: what waits for that starts.
+pub(super) fn may_start(state: &mut State, place: PlaceId, out: &mut Vec<Effect>) {
+    let size = layout::pane(state.size);
+    for tab in waiting(state, place) {
+        if let Some(tab) = state.tabs.alive(tab) {
+            start(tab, size, out);
+        }
+    }
+}
+
+/// AWS cannot be asked at a place: what waits for that has failed.
+pub(super) fn cannot_start(state: &mut State, place: PlaceId, failure: &Failure) {
+    for tab in waiting(state, place) {
+        if let Some(tab) = state.tabs.alive(tab) {
+            tab.phase = Phase::Ended(Ending::NotStarted(failure.clone()));
+        }
+    }
+}
+
+/// Those that wait for a place and are waited for still; they wait no longer.
+fn waiting(state: &mut State, place: PlaceId) -> Vec<Life> {
+    let State { waiting, tabs, .. } = state;
+    waiting.retain(|life| tabs.alive(*life).is_some_and(|tab| tab.is_running()));
+    let there = |life: &Life| tabs.get(life.tab).is_some_and(|tab| tab.place == place);
+    let (now, later) = std::mem::take(waiting).into_iter().partition(there);
+    *waiting = later;
+    now
 }
 
 /// Asks for what a tab holds to be started.
 fn start(tab: &Tab, size: term::Size, out: &mut Vec<Effect>) {
-    let (life, target) = (tab.life(), tab.target.clone());
+    let (life, place, target) = (tab.life(), tab.place, tab.target.clone());
     out.push(match &tab.content {
-        Content::Shell(_) => Effect::Start { life, target, run: None },
-        Content::Command { run, .. } => Effect::Start { life, target, run: Some(run.clone()) },
-        Content::Ssh(_) => Effect::Ssh { life, target, size },
-        Content::Forward(board) => Effect::Forward { life, target, wish: board.wish.clone() },
+        Content::Shell(_) => Effect::Start { life, place, target, run: None },
+        Content::Command { run, .. } => Effect::Start { life, place, target, run: Some(run.clone()) },
+        Content::Ssh(_) => Effect::Ssh { life, place, target, size },
+        Content::Forward(board) => Effect::Forward { life, place, target, wish: board.wish.clone() },
     });
 }
 
 /// The same again on the instance of the tab on the screen: another session; of a forward, the form with its values.
 pub(super) fn duplicate(state: &mut State, out: &mut Vec<Effect>) {
     let Some(tab) = state.tabs.current() else { return };
-    let (instance, target) = (tab.instance.clone(), tab.target.clone());
+    let spot = Spot { place: tab.place, instance: tab.instance.clone(), target: tab.target.clone() };
     let content = match &tab.content {
         Content::Forward(_) => return super::form::forward(state),
         Content::Shell(_) => Content::Shell(pane(state)),
-        Content::Ssh(_) => return begin_ssh(state, &instance, out),
+        Content::Ssh(_) => return begin_ssh(state, &spot.instance, out),
         Content::Command { run, .. } => Content::Command { run: run.clone(), pane: pane(state) },
     };
-    let label = match (&content, state.fleet.fleet.get(&instance)) {
+    let label = match (&content, state.fleet.places.find(&spot.instance)) {
         (Content::Shell(_), Some(found)) => found.label().to_owned(),
         _ => tab.name.clone(),
     };
-    begin(state, &label, instance, target, content, out);
+    begin(state, &label, spot, content, out);
 }
 
 /// Starts what the tab on the screen holds anew: on the old screen, when it has ended (peers c19).
@@ -186,13 +234,14 @@ pub(super) fn restart(state: &mut State, out: &mut Vec<Effect>) {
 
 /// Starts what has ended in a tab anew.
 pub(super) fn start_again(state: &mut State, id: TabId, out: &mut Vec<Effect>) {
-    let (now, size) = (state.now.instant, layout::pane(state.size));
+    let now = state.now.instant;
     if state.leaving.is_some() {
         return;
     }
     let Some(tab) = state.tabs.get_mut(id).filter(|tab| !tab.is_running()) else { return };
     tab.restart(now);
-    start(tab, size, out);
+    let life = tab.life();
+    start_when_ready(state, life, out);
 }
 
 /// Gives up starting: a new tab goes, a restarted one keeps its old screen.
@@ -219,7 +268,13 @@ pub(super) fn close(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 /// StartSession answered. A session that nobody waits for any more is ended at once, or it would live on unseen.
-pub(super) fn started(state: &mut State, life: Life, result: Result<Ticket, Failure>, out: &mut Vec<Effect>) {
+pub(super) fn started(
+    state: &mut State,
+    life: Life,
+    place: PlaceId,
+    result: Result<Ticket, Failure>,
+    out: &mut Vec<Effect>,
+) {
     let (size, leaving) = (layout::pane(state.size), state.leaving.is_some());
     let waiting = state.tabs.alive(life).filter(|tab| tab.is_running() && !leaving);
     match (waiting, result) {
@@ -227,10 +282,14 @@ pub(super) fn started(state: &mut State, life: Life, result: Result<Ticket, Fail
             if let Phase::Starting { step, .. } = &mut tab.phase {
                 *step = Step::Connecting;
             }
-            out.push(Effect::Open { life, target: tab.target.clone(), ticket, size });
+            out.push(Effect::Open { life, place: tab.place, target: tab.target.clone(), ticket, size });
         }
-        (Some(tab), Err(failure)) => tab.phase = Phase::Ended(Ending::NotStarted(failure)),
-        (None, Ok(ticket)) => out.push(Effect::Terminate(ticket.session_id)),
+        (Some(tab), Err(failure)) => {
+            let place = tab.place;
+            tab.phase = Phase::Ended(Ending::NotStarted(failure.clone()));
+            super::login::failed(state, place, &failure);
+        }
+        (None, Ok(ticket)) => out.push(Effect::Terminate { place, id: ticket.session_id }),
         (None, Err(_)) => {}
     }
     if leaving && let Some(tab) = state.tabs.alive(life) {
@@ -256,23 +315,21 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             tab.phase = Phase::Live;
             tab.limits.begin(now);
             pump(tab, out);
-            let (id, remote) = (tab.target.clone(), !matches!(tab.content, Content::Ssh(_)));
-            if remote {
-                let changes = state.fleet.fleet.apply(Update::Opened { id }, state.now.time);
-                if changes.rows_changed() {
-                    super::fleet::search(state, out);
-                }
-                state.fleet.recount(state.now.time);
-                ask_preferences(state, out);
+            if !matches!(tab.content, Content::Ssh(_)) {
+                let (place, target) = (tab.place, tab.target.clone());
+                opened(state, place, target, out);
             }
+            super::kept::opened(state, life, out);
         }
         Event::Output(bytes) => {
             tab.limits.active(now);
-            return output(tab, |pane| pane.feed(&bytes), shown, out);
+            let (shows, clipboard) = output(tab, |pane| pane.feed(&bytes), shown, now, out);
+            return clipboard::wanted(state, life.tab, clipboard, out) | shows;
         }
         Event::ErrorOutput(bytes) => {
             tab.limits.active(now);
-            return output(tab, |pane| pane.feed_error(&bytes), shown, out);
+            let (shows, clipboard) = output(tab, |pane| pane.feed_error(&bytes), shown, now, out);
+            return clipboard::wanted(state, life.tab, clipboard, out) | shows;
         }
         Event::ExitCode(code) => tab.exit = Some(code),
         // Signals of port sessions; those of a forward come as its own events.
@@ -288,6 +345,7 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             };
             tab.link.silent = None;
             tab.phase = Phase::Reconnecting { since, attempt, cause };
+            super::login::suspect(state, life, attempt, out);
         }
         Event::Resumed { away } => {
             tab.phase = Phase::Live;
@@ -304,12 +362,19 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             return shown;
         }
         Event::Ended(end) => {
+            let had_begun = tab.is_live();
             tab.phase = Phase::Ended(ending(&end, tab.exit));
             tab.link = Default::default();
             if let Some(pane) = tab.pane_mut() {
                 pane.outgoing.clear();
+                pane.wanted = None;
             }
+            // The user's own ssh tells what it met in its own words.
+            let target = (!matches!(tab.content, Content::Ssh(_))).then(|| tab.target.clone());
             out.push(Effect::Forget(life));
+            if let Some(target) = target {
+                super::examination::session_ended(state, &target, &end, had_begun);
+            }
             quit_when_done(state, out);
         }
     }
@@ -336,57 +401,74 @@ fn advance(tab: &mut Tab, to: Step) {
     }
 }
 
+/// A session opened on a target: its row is ready, and how long it may last is asked for.
+pub(super) fn opened(state: &mut State, place: PlaceId, target: InstanceId, out: &mut Vec<Effect>) {
+    super::examination::opened(state, &target);
+    super::fleet::apply(state, place, Update::Opened { id: target }, out);
+    ask_preferences(state, place, out);
+}
+
 /// Asks once for the account's preferences: they say how long sessions may last.
-pub(super) fn ask_preferences(state: &mut State, out: &mut Vec<Effect>) {
-    if state.preferences == Known::Unasked {
-        state.preferences = Known::Unknown;
-        out.push(Effect::Preferences);
+fn ask_preferences(state: &mut State, place: PlaceId, out: &mut Vec<Effect>) {
+    if let Some(view) = state.fleet.places.get_mut(place).filter(|view| view.preferences == Known::Unasked) {
+        view.preferences = Known::Unknown;
+        out.push(Effect::Preferences(place));
     }
     limit(state);
 }
 
 /// The account's preferences came, if they can be had.
-pub(super) fn preferences(state: &mut State, preferences: Option<Preferences>) {
-    state.preferences = preferences.map_or(Known::Unknown, Known::Yes);
-    limit(state);
+pub(super) fn preferences(state: &mut State, place: PlaceId, preferences: Option<Preferences>) {
+    if let Some(view) = state.fleet.places.get_mut(place) {
+        view.preferences = preferences.map_or(Known::Unknown, Known::Yes);
+        limit(state);
+    }
 }
 
 /// Sets the limits of sessions that have none of their own.
 fn limit(state: &mut State) {
-    let Known::Yes(preferences) = &state.preferences else { return };
     for tab in state.tabs.iter_mut().filter(|tab| !matches!(tab.content, Content::Ssh(_))) {
+        let view = state.fleet.places.get(tab.place);
+        let Some(Known::Yes(preferences)) = view.map(|view| &view.preferences) else { continue };
         tab.limits.idle.get_or_insert(preferences.idle_timeout.unwrap_or(USUAL_IDLE_TIMEOUT));
         tab.limits.maximum = tab.limits.maximum.or(preferences.max_duration);
     }
 }
 
-/// What the instance wrote; whether it shows: a hidden tab's output is parsed, and at most its dot changes.
+/// What the instance wrote; whether it shows: a hidden tab's output is parsed, and at most its dot changes. And what it wants on
+/// the clipboard.
 fn output(
     tab: &mut Tab,
     feed: impl FnOnce(&mut Pane) -> term::Fed,
     shown: bool,
+    now: Instant,
     out: &mut Vec<Effect>,
-) -> bool {
-    let Some(pane) = tab.pane_mut() else { return false };
+) -> (bool, Option<Clipboard>) {
+    let Some(pane) = tab.pane_mut() else { return (false, None) };
     let fed = feed(pane);
+    pane.heard = true;
+    pane.hold(now);
     // Never dropped for lack of room in practice: answers are short, and the far side waits for them.
-    let _ = pane.outgoing.key(fed.answers);
+    let _ = pane.outgoing.answer(fed.answers);
     pump(tab, out);
     if fed.bell {
         out.push(Effect::Bell);
     }
     if shown {
-        return true;
+        return (true, fed.clipboard);
     }
     let unseen = tab.unseen.max(if fed.bell { Unseen::Bell } else { Unseen::Output });
-    std::mem::replace(&mut tab.unseen, unseen) != unseen
+    (std::mem::replace(&mut tab.unseen, unseen) != unseen, fed.clipboard)
 }
 
 /// Types bytes into the session on the screen.
 pub(super) fn send(state: &mut State, bytes: Vec<u8>, out: &mut Vec<Effect>) {
     let now = state.now.instant;
     let Some(tab) = state.tabs.current_mut().filter(|tab| tab.is_running()) else { return };
+    let live = tab.is_live();
     let Some(pane) = tab.content.pane_mut() else { return };
+    // Who types into a session that says nothing waits for no prompt.
+    pane.heard |= live;
     if !bytes.is_empty() {
         tab.limits.active(now);
     }
@@ -396,26 +478,25 @@ pub(super) fn send(state: &mut State, bytes: Vec<u8>, out: &mut Vec<Effect>) {
     pump(tab, out);
 }
 
-/// Pastes a text into a session.
-pub(super) fn paste(state: &mut State, id: TabId, text: &str, out: &mut Vec<Effect>) {
-    let Some(tab) = state.tabs.get_mut(id).filter(|tab| tab.is_live()) else { return };
-    let Some(pane) = tab.pane_mut() else { return };
-    let modes = pane.terminal.input_modes();
-    let mut bytes = Vec::new();
-    input::encode_paste(text, modes, &mut bytes);
-    let closing = if modes.bracketed_paste { PASTE_END } else { b"" };
-    if pane.outgoing.paste(bytes.into(), closing).is_err() {
-        return problem(state, "this paste is too large to be kept until the session takes it");
+/// Tells programs that want to know (`? 1004`) that they gained or lost the focus: with the tab, or with the window.
+pub(super) fn tell_focus(state: &mut State, out: &mut Vec<Effect>) {
+    let focused = state.tabs.current().map(|tab| tab.id).filter(|_| state.window.focused);
+    let before = std::mem::replace(&mut state.window.told, focused);
+    if before == focused {
+        return;
     }
-    pump(tab, out);
-}
-
-/// Drops what is left of a paste, here and in the session.
-pub(super) fn cancel_paste(state: &mut State, out: &mut Vec<Effect>) {
-    let Some(tab) = state.tabs.current_mut() else { return };
-    if tab.pane_mut().is_some_and(|pane| pane.outgoing.cancel_paste()) {
-        out.push(Effect::DiscardInput(tab.life()));
-        pump(tab, out);
+    for (id, gained) in [(before, false), (focused, true)] {
+        let Some(tab) = id.and_then(|id| state.tabs.get_mut(id)).filter(|tab| tab.is_live()) else {
+            continue;
+        };
+        let Some(pane) = tab.pane_mut() else { continue };
+        let mut bytes = Vec::new();
+        input::encode_focus(gained, pane.terminal.input_modes(), &mut bytes);
+        if !bytes.is_empty() {
+            // One that takes no more input has more to catch up with than this.
+            let _ = pane.outgoing.key(bytes);
+            pump(tab, out);
+        }
     }
 }
 
@@ -431,7 +512,7 @@ pub(super) fn taken(state: &mut State, life: Life, out: &mut Vec<Effect>) -> boo
 }
 
 /// Gives the session its next piece of input, if it has none.
-fn pump(tab: &mut Tab, out: &mut Vec<Effect>) {
+pub(super) fn pump(tab: &mut Tab, out: &mut Vec<Effect>) {
     if tab.is_live()
         && let Some(bytes) = tab.pane_mut().and_then(|pane| pane.outgoing.piece())
     {

@@ -82,7 +82,7 @@ pub(super) fn draw(
 
 /// Where it listens and where it leads.
 fn head(state: &State, tab: &Tab, board: &Board, theme: Theme, cells: usize) -> Vec<Line<'static>> {
-    let label = state.fleet.fleet.get(&tab.instance).map_or(tab.instance.as_str(), |found| found.label());
+    let label = state.fleet.places.find(&tab.instance).map_or(tab.instance.as_str(), |found| found.label());
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let (glyph, word, style) = match (&tab.phase, board.worst()) {
         (Phase::Starting { .. }, _) => ("◌", "starting", theme.warning()),

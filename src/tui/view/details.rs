@@ -5,20 +5,28 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::theme::Theme;
+use super::{checklist, theme::Theme};
 use crate::{
     fleet::{Instance, phrase, reach::LineKind},
     tui::{
         action::Action,
         state::State,
-        text::{fit, wrap},
+        text::{counted, fit, span, wrap},
     },
 };
+
+/// How many of the user's sessions there are told.
+const LAST_OPENED: usize = 3;
 
 /// The verdict and the facts, in lines of this width.
 pub(super) fn lines(state: &State, instance: &Instance, theme: Theme, width: u16) -> Vec<Line<'static>> {
     let mut lines = verdict(state, instance, theme, width);
     lines.push(Line::default());
+    let checks = checklist::lines(state, instance, theme, width);
+    if !checks.is_empty() {
+        lines.extend(checks);
+        lines.push(Line::default());
+    }
     lines.extend(facts(state, instance, theme, width));
     lines
 }
@@ -47,6 +55,7 @@ pub(super) fn verdict(state: &State, instance: &Instance, theme: Theme, width: u
             LineKind::Evidence => ("  · ", theme.dim()),
             LineKind::Fix => ("→ ", theme.good()),
             LineKind::Command => ("  ", theme.command()),
+            LineKind::Then => ("  then ", theme.dim()),
             LineKind::NotVisible => ("? ", theme.dim()),
         };
         // Air before what is not about the same.
@@ -75,9 +84,10 @@ fn copies(state: &State) -> Option<String> {
 }
 
 fn facts(state: &State, instance: &Instance, theme: Theme, width: u16) -> Vec<Line<'static>> {
-    let now = state.now.time;
+    let (now, place) = (state.now.time, &instance.place);
     let ago = |at| format!("{} ago", phrase::age(at, now));
     let machine = instance.machine.seen();
+    let account = place.account.as_deref().or(machine.and_then(|m| m.account.as_deref()));
     let join = |texts: [Option<&str>; 3]| {
         let words: Vec<&str> = texts.into_iter().flatten().collect();
         (!words.is_empty()).then(|| words.join(" · "))
@@ -85,8 +95,23 @@ fn facts(state: &State, instance: &Instance, theme: Theme, width: u16) -> Vec<Li
     let target = (*instance.target() != instance.id)
         .then(|| format!("{} · target {}", instance.id, instance.target()));
     let old: Vec<&str> = instance.too_old_for().map(|feature| feature.word()).collect();
+    let opened: Vec<String> = (state.habits.history.newest().filter(|opening| opening.id == instance.id))
+        .take(LAST_OPENED)
+        .map(|opening| format!("{} {}", opening.kind.word(), ago(opening.at)))
+        .collect();
+    let watched = state.watches.iter().find(|watch| watch.id == instance.id).map(|watch| {
+        let looks = counted(watch.looks as usize, "look", "looks");
+        format!(
+            "◷ for {}, {looks} so far",
+            span(state.now.instant.saturating_duration_since(watch.since), false)
+        )
+    });
     let rows = [
         ("id", Some(target.unwrap_or_else(|| instance.id.to_string()))),
+        ("known", state.fleet.places.cached_at(&instance.id).map(|at| format!("from {}", ago(at)))),
+        ("marks", state.habits.favourites.contains(&instance.id).then(|| "★ favourite".to_owned())),
+        ("watched", watched),
+        ("opened", (!opened.is_empty()).then(|| opened.join(" · "))),
         (
             "type",
             join([instance.instance_type(), instance.zone(), machine.and_then(|m| m.lifecycle.as_deref())]),
@@ -103,7 +128,8 @@ fn facts(state: &State, instance: &Instance, theme: Theme, width: u16) -> Vec<Li
         ("started", instance.launched().map(ago)),
         ("image", machine.and_then(|m| m.image.as_deref()).map(str::to_owned)),
         ("key", machine.and_then(|m| m.key_name.as_deref()).map(str::to_owned)),
-        ("account", machine.and_then(|m| m.account.as_deref()).map(str::to_owned)),
+        ("account", join([place.alias.as_deref(), account, None])),
+        ("region", join([place.region.as_deref(), place.profile.as_deref(), None])),
     ];
     let tags = instance
         .tags()

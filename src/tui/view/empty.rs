@@ -7,14 +7,13 @@ use ratatui::{
     text::Line,
 };
 
-use super::{put_lines, theme::Theme};
+use super::{login, put_lines, theme::Theme};
 use crate::{
-    fleet::Completeness,
+    fleet::phrase,
     tui::{
-        action::Action,
+        action::{Action, Context},
         event::Failure,
-        header,
-        state::{State, fleet::Access},
+        state::{State, place::Access},
         text::wrap,
     },
 };
@@ -40,26 +39,32 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
 fn lines(state: &State, theme: Theme, width: u16) -> Vec<Line<'static>> {
     let key = |action| state.keymap.key_of(state.base_context(), action).unwrap_or_default();
     let again = || format!("press {} to try again", key(Action::Refresh));
-    let whole = header::place(state);
-    if let (Access::Ready, Some(id), false) =
-        (&state.fleet.access, state.fleet.typed_id(), state.fleet.reading.running)
-    {
+    let elsewhere = || format!("{} chooses accounts and regions", key(Action::Places));
+    let places = &state.fleet.places;
+    let (whole, reading) = (places.words(), places.is_reading());
+    if let (Access::Ready, Some(id), false) = (places.access(), state.fleet.typed_id(), reading) {
         let what = format!("{id} is in no list");
-        let try_it = format!("{} tries to start a session on it all the same", key(Action::Shell));
-        return said(theme, width, Style::new(), &what, &["", &try_it]);
+        let place = places.only().is_none().then(|| places.first_ready()).flatten();
+        let place = place.map_or_else(String::new, |view| format!(" in {}", view.place().words()));
+        let try_it = format!("{} tries to start a session on it all the same{place}", key(Action::Shell));
+        let opened = state.habits.history.newest().find(|opening| opening.id == id).map(|opening| {
+            let when = phrase::moment(opening.at, state.now.time);
+            format!("you opened it in {}, {when}: {}", opening.place.words(), elsewhere())
+        });
+        let more = [opened.as_deref().unwrap_or_default(), "", &try_it];
+        return said(theme, width, Style::new(), &what, &more[usize::from(opened.is_none())..]);
     }
-    match &state.fleet.access {
+    match places.access() {
         Access::Connecting => said(theme, width, theme.dim(), "looking for credentials…", &[]),
-        Access::Failed(failure) => told(theme, width, failure, &again()),
-        Access::Ready if state.fleet.reading.running && state.fleet.counts.total() == 0 => {
+        Access::Failed(failure) => {
+            told(theme, width, &with_key(state, failure, state.base_context()), &again())
+        }
+        Access::Ready if reading && state.fleet.counts.total() == 0 => {
             said(theme, width, theme.dim(), &format!("listing the instances of {whole}…"), &[])
         }
         Access::Ready if !state.fleet.query.text().trim().is_empty() && state.fleet.counts.total() > 0 => {
             let query = state.fleet.query.text().trim();
-            let erase = state
-                .keymap
-                .key_of(crate::tui::action::Context::Search, Action::EraseLine)
-                .unwrap_or_default();
+            let erase = state.keymap.key_of(Context::Search, Action::EraseLine).unwrap_or_default();
             let clear = format!("{erase} in the search box clears it");
             said(theme, width, Style::new(), &format!("nothing matches {query}"), &["", &clear])
         }
@@ -69,8 +74,21 @@ fn lines(state: &State, theme: Theme, width: u16) -> Vec<Line<'static>> {
 
 /// AWS gave no row: because there is none, or because it would not say.
 fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) -> Vec<Line<'static>> {
-    let lists: &Completeness = &state.fleet.completeness;
-    let who = state.place.who.as_ref().map_or("you", |who| &who.principal);
+    let Some(view) = state.fleet.places.only() else {
+        let what = format!("no instances in {whole}");
+        let lines: Vec<String> = state
+            .fleet
+            .places
+            .iter()
+            .map(|view| format!("{}: {}", view.place().words(), view.words(state.now.time)))
+            .collect();
+        let mut more = vec![""];
+        more.extend(lines.iter().map(String::as_str));
+        more.extend(["", again]);
+        return said(theme, width, Style::new(), &what, &more);
+    };
+    let lists = &view.completeness;
+    let who = view.principal().unwrap_or("you");
     match (lists.agents.denied(), lists.machines.denied()) {
         (Some(agents), Some(machines)) => {
             let failure = Failure {
@@ -81,6 +99,7 @@ fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) ->
                      {{\"Effect\":\"Allow\",\"Action\":[\"{agents}\",\"{machines}\"],\"Resource\":\"*\"}}"
                 ),
                 detail: None,
+                ask: None,
             };
             told(theme, width, &failure, again)
         }
@@ -92,6 +111,7 @@ fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) ->
                     why: failed.to_owned(),
                     next: again.to_owned(),
                     detail: None,
+                    ask: None,
                 };
                 return told(theme, width, &failure, "");
             }
@@ -107,6 +127,16 @@ fn nothing(state: &State, theme: Theme, width: u16, whole: &str, again: &str) ->
             said(theme, width, Style::new(), &what, &[&asked, "", other, again])
         }
     }
+}
+
+/// What only the user can mend is mended here, by a key.
+pub(super) fn with_key(state: &State, failure: &Failure, context: Context) -> Failure {
+    let key = failure.ask.as_deref().map(|ask| login::remedy(state, ask, context));
+    let next = match key {
+        Some(key) => format!("{key} here; or {}", failure.next),
+        None => failure.next.clone(),
+    };
+    Failure { next, ..failure.clone() }
 }
 
 fn said(theme: Theme, width: u16, style: Style, what: &str, more: &[&str]) -> Vec<Line<'static>> {

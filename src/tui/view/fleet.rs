@@ -9,7 +9,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{details, empty, put, put_lines, theme::Theme};
+use super::{details, empty, put, put_lines, query, theme::Theme};
 use crate::{
     fleet::{
         Column, Direction, Instance, Query, phrase,
@@ -35,9 +35,21 @@ pub(super) fn draw(state: &State, theme: Theme, buffer: &mut Buffer) -> Option<P
             Rect { y: parts.heading.y, height: parts.heading.height + parts.rows.height, ..parts.rows };
         empty::draw(state, theme, area, buffer);
     } else {
-        let columns = layout::columns(parts.rows.width);
+        let columns = layout::columns(parts.rows.width, state.fleet.places.spread());
         headings(state, theme, &columns, parts.heading, buffer);
         rows(state, theme, &columns, parts.rows, buffer);
+    }
+    if parts.heading.height > 0 {
+        let box_of = parts.search;
+        let room = usize::from(box_of.width).saturating_sub(count(state).width() + 5);
+        let (_, before) = state.fleet.query.window(room);
+        let skipped = state.fleet.query.cursor_cells().saturating_sub(before);
+        let first = usize::from((box_of.x + 3).saturating_sub(parts.heading.x));
+        let width = usize::from(parts.heading.width);
+        if let Some(line) = query::line(state, theme, first, skipped, width) {
+            put_lines([Line::raw(" ".repeat(width))], parts.heading, buffer);
+            put_lines([line], parts.heading, buffer);
+        }
     }
     if let Some(words) = missing(state).filter(|_| parts.border) {
         // In the frame's lower edge, where there is room for the whole sentence.
@@ -53,10 +65,9 @@ pub(super) fn draw(state: &State, theme: Theme, buffer: &mut Buffer) -> Option<P
 
 /// What is missing of the list, if something is although rows are there.
 pub(super) fn missing(state: &State) -> Option<String> {
-    let lists = &state.fleet.completeness;
-    let told = [&lists.agents, &lists.machines].into_iter().any(|of| of.denied().or(of.failure()).is_some());
-    let who = state.place.who.as_ref().map(|who| who.principal.as_str());
-    (told && state.fleet.counts.total() > 0).then(|| lists.words(who, state.now.time))
+    let places = &state.fleet.places;
+    let told = places.iter().any(|view| view.trouble().is_some());
+    (told && state.fleet.counts.total() > 0).then(|| places.status(state.now.time))
 }
 
 fn search_box(state: &State, theme: Theme, parts: &FleetParts, buffer: &mut Buffer) -> Option<Position> {
@@ -65,13 +76,7 @@ fn search_box(state: &State, theme: Theme, parts: &FleetParts, buffer: &mut Buff
         return None;
     }
     let focused = state.fleet.focus == Focus::Search;
-    let total = state.fleet.counts.total();
-    let shown = state.fleet.list.len();
-    let count = match total {
-        0 => String::new(),
-        _ if state.fleet.query.text().is_empty() => format!(" {} ", phrase::count(total)),
-        _ => format!(" {} of {} ", phrase::count(shown), phrase::count(total)),
-    };
+    let count = count(state);
     let room = usize::from(area.width).saturating_sub(count.width() + 5);
     let (text, before) = state.fleet.query.window(room);
     let prompt = if focused { theme.accent() } else { theme.dim() };
@@ -90,6 +95,16 @@ fn search_box(state: &State, theme: Theme, parts: &FleetParts, buffer: &mut Buff
         put(count, area.right() - width, area.y, theme.dim(), area, buffer);
     }
     focused.then(|| Position { x: area.x + 3 + before as u16, y: area.y })
+}
+
+/// How many rows match, beside the box.
+fn count(state: &State) -> String {
+    let total = state.fleet.counts.total();
+    match total {
+        0 => String::new(),
+        _ if state.fleet.query.text().is_empty() => format!(" {} ", phrase::count(total)),
+        _ => format!(" {} of {} ", phrase::count(state.fleet.list.len()), phrase::count(total)),
+    }
 }
 
 fn headings(state: &State, theme: Theme, columns: &[Shown], area: Rect, buffer: &mut Buffer) {
@@ -140,6 +155,10 @@ fn row(
         ("✓", theme.accent())
     } else if state.fleet.changed.contains_key(&instance.id) {
         ("•", theme.warning())
+    } else if state.watches.iter().any(|watch| watch.id == instance.id) {
+        ("◷", theme.accent())
+    } else if state.habits.favourites.contains(&instance.id) {
+        ("★", theme.accent())
     } else {
         (" ", Style::new())
     };
@@ -149,6 +168,9 @@ fn row(
     for shown in columns {
         let line = cell(state, theme, instance, *shown, &highlights);
         buffer.set_line(area.x + shown.x, area.y, &line, shown.width);
+    }
+    if state.fleet.places.cached_at(&instance.id).is_some() {
+        buffer.set_style(area, theme.dim());
     }
 }
 
@@ -207,6 +229,9 @@ fn cell(
         Column::Type => or_dash(instance.instance_type()),
         Column::Launched => or_dash(instance.launched().map(|at| phrase::short_age(at, now)).as_deref()),
         Column::Role => or_dash(instance.role()),
+        Column::Account => or_dash(instance.place.account_words()),
+        Column::Region => or_dash(instance.place.region.as_deref()),
+        Column::Profile => or_dash(instance.place.profile.as_deref()),
     }
 }
 

@@ -11,15 +11,19 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{box_at, put_lines, theme::Theme};
+use super::{box_at, login, put_lines, theme::Theme};
 use crate::tui::{
     action::{Action, Context},
     action_table::TABLE,
+    event::Ask,
     layout::{self, Bands},
     state::{
         State,
-        fleet::Access,
         limit::{Limit, words},
+        login::Stage,
+        look::Look,
+        place::Access,
+        popup::Popup,
         tab::Tab,
     },
     text::{fit, short_id, span},
@@ -90,23 +94,63 @@ fn hints(state: &State) -> Vec<Hint> {
         let word = match (entry.action, context) {
             (Action::Accept, Context::Menu) => "do it",
             (Action::Accept, Context::Order) => "order",
+            (Action::Accept, Context::History) => "open again",
             (Action::Accept, Context::Rename) => "rename",
             (Action::Accept, Context::Form) => "open",
             (Action::Accept, Context::Documents) => "choose",
-            (Action::Dismiss, Context::Form | Context::Documents) => "cancel",
+            (Action::Accept, Context::Places) => "read these",
+            (Action::Mark, Context::Places) => "tick",
+            (Action::Accept, Context::MfaCode) => "send it",
+            (Action::Accept, Context::Login) => match &state.popup {
+                Some(Popup::Login(open)) => match open.stage {
+                    Stage::Offered { .. } => "sign in",
+                    Stage::Asking => continue,
+                    Stage::Waiting { .. } => "open the page",
+                    Stage::Failed(_) => "begin again",
+                },
+                _ => word,
+            },
+            (Action::Dismiss, Context::Login | Context::MfaCode) => "cancel",
+            (Action::Dismiss, Context::Form | Context::Documents | Context::Places) => "cancel",
             (Action::Dismiss, Context::Confirm) => "no",
             (Action::Dismiss, Context::Rename) => "cancel",
-            (Action::Dismiss, Context::Scroll) => "back to the prompt",
+            (Action::Dismiss, Context::Scroll) if !undoes(state) => continue,
+            (Action::Dismiss, Context::Scroll) => "undo",
+            (Action::Dismiss, Context::Find | Context::Hints | Context::Save) => "cancel",
+            (Action::Accept, Context::Find) => "go there",
+            (Action::Accept, Context::Save) => "save",
+            (Action::CopySelection, _) if !selects(state) => continue,
+            (Action::NextMatch, _) if !finds(state) => continue,
             (Action::Mark, _) if is_marked(state) => "unmark",
             _ => word,
         };
         let word = match entry.action {
+            Action::Login if state.needing().is_some_and(|view| matches!(view.ask(), Some(Ask::Mfa(_)))) => {
+                "type the code".to_owned()
+            }
             Action::Shell if facts.marks > 1 => format!("{} shells", facts.marks),
             _ => word.to_owned(),
         };
         hints.push(Hint { key, word });
     }
     hints
+}
+
+fn look(state: &State) -> Option<&Look> {
+    state.tabs.current().and_then(|tab| tab.look())
+}
+
+fn selects(state: &State) -> bool {
+    look(state).is_some_and(|look| look.copy.selection().is_some())
+}
+
+fn finds(state: &State) -> bool {
+    look(state).is_some_and(|look| !look.copy.query().text.is_empty())
+}
+
+/// Whether there is something to undo before the view is left.
+fn undoes(state: &State) -> bool {
+    selects(state) || finds(state)
 }
 
 fn is_marked(state: &State) -> bool {
@@ -123,24 +167,35 @@ fn status(state: &State) -> String {
 
 fn fleet_status(state: &State) -> String {
     let fleet = &state.fleet;
-    match fleet.access {
-        Access::Connecting => "looking for credentials… ".to_owned(),
-        Access::Failed(_) => String::new(),
+    let told_in_place_of_rows = matches!(fleet.places.access(), Access::Failed(_)) && fleet.places.len() == 1;
+    let told = told_in_place_of_rows || matches!(state.popup, Some(Popup::Login(_) | Popup::MfaCode(_)));
+    if let Some(needed) = login::needed(state, state.base_context()).filter(|_| !told) {
+        return format!("{needed} ");
+    }
+    match fleet.places.access() {
+        Access::Connecting if !fleet.places.have_cached() => "looking for credentials… ".to_owned(),
+        Access::Connecting => format!("{} · looking for credentials… ", fleet.places.status(state.now.time)),
+        Access::Failed(_) if !fleet.places.have_cached() => String::new(),
+        Access::Failed(_) => format!("{} ", fleet.places.status(state.now.time)),
         Access::Ready => {
-            let who = state.place.who.as_ref().map(|who| who.principal.as_str());
             let words = match super::fleet::missing(state) {
                 Some(_) if layout::fleet(state.size).border => "not complete".to_owned(),
-                _ if fleet.counts.total() == 0 && !fleet.completeness.is_complete() => String::new(),
-                _ => fleet.completeness.words(who, state.now.time),
+                _ if fleet.counts.total() == 0 && !fleet.places.are_complete() => String::new(),
+                _ => fleet.places.status(state.now.time),
+            };
+            let watched = match state.watches.len() {
+                0 => String::new(),
+                1 => format!("watching {} · ", state.watches[0].name),
+                many => format!("watching {many} · "),
             };
             let marks = match fleet.marks.len() {
                 0 => String::new(),
                 marks => format!("{marks} marked · "),
             };
-            match fleet.reading.running {
+            match fleet.places.is_reading() {
                 true if fleet.counts.total() == 0 => "listing… ".to_owned(),
-                true => format!("{marks}{words} · refreshing… "),
-                false => format!("{marks}{words} "),
+                true => format!("{watched}{marks}{words} · refreshing… "),
+                false => format!("{watched}{marks}{words} "),
             }
         }
     }
@@ -148,6 +203,12 @@ fn fleet_status(state: &State) -> String {
 
 fn session_status(tab: &Tab, now: Instant, cols: u16) -> String {
     let mut parts = Vec::new();
+    if let Some(look) = tab.look() {
+        return format!("{} ", super::look::status(look));
+    }
+    if tab.pane().is_some_and(|pane| pane.wanted.is_some()) {
+        parts.push("clipboard?".to_owned());
+    }
     if let Some(percent) = tab.paste_percent() {
         parts.push(format!("paste {percent} %"));
     }

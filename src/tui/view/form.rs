@@ -259,16 +259,17 @@ pub(super) fn documents(
         buffer,
     );
     let cursor = Position { x: inner.x + 2 + before as u16, y: inner.y };
+    let Some(view) = state.fleet.places.get(picker.place) else { return Some(cursor) };
     let hits = hits(state, picker);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(2), ..inner };
-    let lines = instead(state, picker, hits.is_empty(), theme, width);
+    let lines = instead(state, &view.documents.status, picker, hits.is_empty(), theme, width);
     if lines.is_empty() {
         let rows = usize::from(list.height);
         let first = (picker.selected + 1).saturating_sub(rows);
         for (row, (at, hit)) in hits.iter().enumerate().skip(first).take(rows).enumerate() {
             let place = Rect { y: list.y + row as u16, height: 1, ..list };
-            let document = &state.documents.list[hit.at];
-            let me = state.place.who.as_ref().map(|who| who.account.as_str());
+            let document = &view.documents.list[hit.at];
+            let me = view.who.as_ref().map(|who| who.account.as_str());
             let owner = match document.owner.as_str() {
                 _ if document.is_amazons() => "Amazon",
                 owner if Some(owner) == me => "this account",
@@ -294,9 +295,9 @@ pub(super) fn documents(
         put_lines(lines, list, buffer);
     }
     if inner.height > 2 {
-        let words = match (&picker.reading, &state.documents.status) {
+        let words = match (&picker.reading, &view.documents.status) {
             (Some(name), _) => format!("reading {name}…"),
-            (None, Status::Reading) => format!("listing… {} so far", state.documents.list.len()),
+            (None, Status::Reading) => format!("listing… {} so far", view.documents.list.len()),
             (None, _) if hits.is_empty() => String::new(),
             (None, _) => counted(hits.len(), "document", "documents"),
         };
@@ -307,7 +308,14 @@ pub(super) fn documents(
 }
 
 /// What is said instead of a list.
-fn instead(state: &State, picker: &Picker, none: bool, theme: Theme, width: u16) -> Vec<Line<'static>> {
+fn instead(
+    state: &State,
+    status: &Status,
+    picker: &Picker,
+    none: bool,
+    theme: Theme,
+    width: u16,
+) -> Vec<Line<'static>> {
     let key = |action| state.keymap.key_of(Context::Documents, action).unwrap_or_default();
     let again = format!("{} asks again", key(Action::Refresh));
     let cells = usize::from(width);
@@ -318,7 +326,7 @@ fn instead(state: &State, picker: &Picker, none: bool, theme: Theme, width: u16)
         return empty::told(theme, width, failure, "");
     }
     let typed = picker.line.text().trim();
-    match &state.documents.status {
+    match status {
         _ if !none => Vec::new(),
         Status::Failed(failure) => {
             let named = "a document can be opened by its whole name";

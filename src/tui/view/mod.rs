@@ -1,14 +1,19 @@
 //! From the state to a frame. Changes nothing, reads no clock: what is drawn is drawn for the state's own `now`.
 
 mod board;
+mod checklist;
 mod details;
 mod empty;
 mod fleet;
 mod footer;
 mod form;
 mod header;
+mod login;
+mod look;
 mod pane;
+mod place;
 mod popup;
+mod query;
 mod theme;
 
 use ratatui::{
@@ -39,7 +44,10 @@ pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
         Some(tab) => pane::draw(state, tab, theme, bands.body, buffer),
     };
     header::draw(state, theme, bands.header, buffer);
-    footer::draw(state, theme, bands.footer, buffer);
+    match look::draw_finding(state, theme, bands.footer, buffer) {
+        Some(at) => cursor = Some(at),
+        None => footer::draw(state, theme, bands.footer, buffer),
+    }
     if state.popup.is_some() || state.leaving.is_some() {
         cursor = popup::draw(state, theme, area, buffer);
     }
@@ -52,7 +60,7 @@ pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
 /// What the cursor shall look like: as the session on the screen has it, else as the user's terminal does.
 pub fn cursor_shape(state: &State) -> CursorShape {
     match state.tabs.current() {
-        Some(tab) if state.popup.is_none() && tab.is_live() => {
+        Some(tab) if state.popup.is_none() && tab.is_live() && tab.look().is_none() => {
             let cursor = tab.pane().and_then(|pane| pane.terminal.cursor());
             cursor.map_or(CursorShape::Default, |cursor| cursor.shape)
         }

@@ -8,7 +8,7 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{board, boxed, empty, footer::waited, put, put_lines, theme::Theme};
+use super::{board, boxed, empty, footer::waited, login, look, put, put_lines, theme::Theme};
 use crate::{
     term::TerminalView,
     tui::{
@@ -16,11 +16,12 @@ use crate::{
         state::{
             State,
             content::Content,
-            forward::LaneLink,
+            forward::{LaneLink, bytes},
             limit::{Limit, words},
+            pane::Pane,
             tab::{Ending, Phase, Step, Tab},
         },
-        text::{counted, fit, span, wrap},
+        text::{fit, span, wrap},
     },
 };
 
@@ -35,7 +36,6 @@ pub(super) fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    let lines_back = tab.scroll().unwrap_or(0);
     let dimmed = !matches!(tab.phase, Phase::Live) || tab.link.silent.is_some();
     let used = match (&tab.content, tab.pane()) {
         (Content::Forward(board), _) if !matches!(tab.phase, Phase::Starting { .. }) => {
@@ -43,8 +43,12 @@ pub(super) fn draw(
             let place = Rect { height: area.height - below, ..area };
             board::draw(state, tab, board, theme, place, buffer)
         }
+        (_, Some(Pane { look: Some(look), terminal, .. })) => {
+            let told = strip(state, tab, theme).map(|(text, ..)| text);
+            return look::draw(look, look.rows_since(terminal), told.as_deref(), theme, area, buffer);
+        }
         (_, Some(pane)) => {
-            TerminalView::new(&pane.terminal).scrolled(lines_back).dimmed(dimmed).render(area, buffer);
+            TerminalView::new(&pane.terminal).dimmed(dimmed).render(area, buffer);
             pane.terminal.text().lines().count() as u16
         }
         _ => 0,
@@ -57,26 +61,19 @@ pub(super) fn draw(
     if let Some((text, detail, style)) = strip(state, tab, theme) {
         draw_strip(&text, &detail, theme.strip(style), area, buffer);
     }
-    let cursor = tab.pane()?.terminal.cursor().filter(|_| tab.is_live() && lines_back == 0)?;
+    let cursor = tab.pane()?.terminal.cursor().filter(|_| tab.is_live())?;
     Some(Position { x: area.x + cursor.col, y: area.y + cursor.row })
 }
 
 /// The one thing to say across the top of a session: what matters most first.
 fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Style)> {
     let link = &tab.link;
-    if let Some(lines) = tab.scroll() {
-        let key = |action| state.keymap.key_of(Context::Scroll, action).unwrap_or_default();
-        let keys = format!(
-            "{} {} {} {} move · {} goes back",
-            key(Action::Up),
-            key(Action::Down),
-            key(Action::PageUp),
-            key(Action::PageDown),
-            key(Action::Dismiss)
-        );
-        return Some((format!("{} back", counted(lines, "line", "lines")), keys, Style::new()));
-    }
+    let needs = || state.fleet.places.get(tab.place)?.ask();
     match &tab.phase {
+        Phase::Reconnecting { .. } if needs().is_some() => {
+            let text = login::needed(state, state.base_context()).unwrap_or_default();
+            Some((format!("◐ {text}"), "what you type is kept".to_owned(), theme.warning()))
+        }
         Phase::Reconnecting { since, attempt, cause } => {
             let text = format!("◐ reconnecting · {} · attempt {attempt}", waited(*since, state));
             Some((text, format!("{cause} · what you type is kept"), theme.warning()))
@@ -98,6 +95,14 @@ fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Styl
                     (Limit::Maximum, _) => "no session may last longer here",
                 };
                 Some((text, why.to_owned(), theme.warning()))
+            } else if let Some(wanted) = tab
+                .pane()
+                .and_then(|pane| pane.wanted.as_ref())
+                .filter(|wanted| wanted.until > state.now.instant)
+            {
+                let text = format!("? it wants to put {} on your clipboard", bytes(wanted.text.len() as u64));
+                let key = state.keymap.key_of(Context::Pane, Action::Clipboard).unwrap_or_default();
+                Some((text, format!("{key} shows what, and asks"), theme.warning()))
             } else if let Some((away, _)) = link.resumed {
                 let text = format!("● resumed after {}", span(away, false));
                 Some((text, "nothing was lost".to_owned(), theme.good()))
@@ -112,8 +117,13 @@ fn strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Styl
 /// What is to be said of the sessions of a forward.
 fn lane_strip(state: &State, tab: &Tab, theme: Theme) -> Option<(String, String, Style)> {
     let kept = "connections are kept".to_owned();
+    let needs = || state.fleet.places.get(tab.place)?.ask();
     match tab.board()?.worst()? {
         LaneLink::Up => None,
+        LaneLink::Reconnecting { .. } if needs().is_some() => {
+            let text = login::needed(state, state.base_context()).unwrap_or_default();
+            Some((format!("◐ {text}"), kept, theme.warning()))
+        }
         LaneLink::Silent(since) => {
             Some((format!("◐ no answer for {}", waited(*since, state)), kept, theme.warning()))
         }
@@ -185,15 +195,14 @@ fn ended(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    if tab.scroll().is_some() {
-        return;
-    }
     let key = |action| state.keymap.key_of(Context::Ended, action).unwrap_or_default();
     let keys = format!("{} starts it anew · {} closes the tab", key(Action::Restart), key(Action::CloseTab));
     let width = area.width.saturating_sub(4).min(72);
     let cells = usize::from(width);
     let mut lines = match ending {
-        Ending::NotStarted(failure) => empty::told(theme, width, failure, ""),
+        Ending::NotStarted(failure) => {
+            empty::told(theme, width, &empty::with_key(state, failure, Context::Ended), "")
+        }
         Ending::Exited(0) => vec![Line::styled("✓ ended with exit code 0", theme.good())],
         Ending::Exited(code) => vec![Line::styled(format!("✗ ended with exit code {code}"), theme.alarm())],
         Ending::Session(why) => wrap(&format!("✗ {why}"), cells)

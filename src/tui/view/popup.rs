@@ -8,17 +8,19 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{boxed, details, form, put, put_lines, theme::Theme};
+use super::{boxed, checklist, details, form, login, place, put, put_lines, theme::Theme};
 use crate::{
-    fleet::{Column, Direction},
+    fleet::{Column, Direction, phrase},
+    term::copy::link::is_openable,
     tui::{
         action::{Action, Context},
         keymap, layout,
         state::{
             State,
-            popup::{MenuItem, Popup, Question},
+            forward::bytes,
+            popup::{MenuItem, Popup, Question, Save},
         },
-        text::{counted, fit, wrap},
+        text::{controls, counted, fit, short_id, visible, wrap},
     },
 };
 
@@ -34,11 +36,17 @@ pub(super) fn draw(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
     }
     match state.popup.as_ref()? {
         Popup::Menu { items, selected } => menu(state, items, *selected, theme, area, buffer),
+        Popup::History { selected } => history(state, *selected, theme, area, buffer),
         Popup::Order { selected } => order(state, *selected, theme, area, buffer),
         Popup::Confirm(question) => confirm(state, question, theme, area, buffer),
         Popup::Form(open) => return form::draw(state, open, theme, area, buffer),
         Popup::Documents(picker) => return form::documents(state, picker, theme, area, buffer),
+        Popup::Places(chooser) => return place::draw(state, chooser, theme, area, buffer),
+        Popup::Login(open) => login::sign_in(state, open, theme, area, buffer),
+        Popup::MfaCode(form) => return login::code(state, form, theme, area, buffer),
         Popup::Rename { line, .. } => return rename(line, theme, area, buffer),
+        Popup::Save(open) => return save(state, open, theme, area, buffer),
+        Popup::Link { target } => link(state, target, theme, area, buffer),
         popup @ (Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Details { scroll }) => {
             let (title, lines) = text(state, popup, theme, text_width(area));
             scrolled(&title, lines, *scroll, theme, area, buffer);
@@ -74,7 +82,12 @@ fn text(state: &State, popup: &Popup, theme: Theme, width: u16) -> (String, Vec<
         Popup::Help { .. } => ("keys".to_owned(), help(state, theme, width)),
         Popup::Explain { .. } => match state.subject() {
             Some(instance) => {
-                let lines = details::verdict(state, instance, theme, width);
+                let mut lines = details::verdict(state, instance, theme, width);
+                let checks = checklist::lines(state, instance, theme, width);
+                if !checks.is_empty() {
+                    lines.push(Line::default());
+                    lines.extend(checks);
+                }
                 (format!("no session on {}", instance.label()), lines)
             }
             None => (String::new(), gone()),
@@ -203,6 +216,35 @@ fn order(state: &State, selected: usize, theme: Theme, area: Rect, buffer: &mut 
     }
 }
 
+fn history(state: &State, selected: usize, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let openings = || state.habits.history.newest();
+    let count = openings().count();
+    let lines = count.max(1).min(usize::from(area.height.saturating_sub(2)));
+    let inner = boxed("opened", text_width(area), lines as u16, theme.accent(), area, buffer);
+    let height = usize::from(inner.height);
+    if count == 0 {
+        put_lines([Line::styled(" nothing was opened yet", theme.dim())], inner, buffer);
+    }
+    let first = (selected + 1).saturating_sub(height);
+    for (at, opening) in openings().enumerate().skip(first).take(height) {
+        let place = Rect { y: inner.y + (at - first) as u16, height: 1, ..inner };
+        let age = phrase::age(opening.at, state.now.time);
+        let line = Line::from(vec![
+            Span::styled(format!(" {age:>6} ago  {:<8} ", opening.kind.word()), theme.dim()),
+            Span::raw(format!("{}  ", opening.name)),
+            Span::styled(
+                format!("{}  {}", short_id(opening.id.as_str()), opening.place.words()),
+                theme.dim(),
+            ),
+        ]);
+        buffer.set_line(place.x, place.y, &line, place.width);
+        if at == selected {
+            buffer.set_style(place, theme.selected());
+            put("▌", place.x, place.y, theme.accent(), place, buffer);
+        }
+    }
+}
+
 fn confirm(state: &State, question: &Question, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let name = |id| state.tabs.get(id).map_or("", |tab| &tab.name);
     let (title, mut lines) = match question {
@@ -236,9 +278,17 @@ fn confirm(state: &State, question: &Question, theme: Theme, area: Rect, buffer:
                 counted(lines, "line", "lines"),
                 name(*tab)
             );
-            let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            let first: String = first.chars().filter(|c| !c.is_control()).collect();
-            ("paste?", vec![warning, format!("It begins: {}", fit(&first, 48))])
+            let mut shown = vec![warning, left_out(&text)];
+            shown.extend(sample(&text, area));
+            ("paste?", shown)
+        }
+        Question::Clipboard { tab, text } => {
+            let lines = counted(text.lines().count(), "line", "lines");
+            let size = bytes(text.len() as u64);
+            let warning = format!("{} wants to put this on your clipboard: {lines}, {size}.", name(*tab));
+            let mut shown = vec![warning];
+            shown.extend(sample(text, area));
+            ("let it?", shown)
         }
     };
     let width = usize::from(area.width.saturating_sub(4)).clamp(1, 60);
@@ -259,6 +309,33 @@ fn confirm(state: &State, question: &Question, theme: Theme, area: Rect, buffer:
     put_lines(shown, inner, buffer);
 }
 
+/// Lines of a text as they are, as far as there is room, with what cannot be seen made visible.
+fn sample(text: &str, area: Rect) -> Vec<String> {
+    let room = usize::from(area.height.saturating_sub(9)).clamp(1, 12);
+    let count = text.lines().count();
+    let width = usize::from(area.width.saturating_sub(6)).clamp(1, 58);
+    let mut shown: Vec<String> =
+        text.lines().take(room).map(|line| format!("│ {}", fit(&visible(line), width))).collect();
+    if count > room {
+        shown.push(format!("│ … and {} more", counted(count - room, "line", "lines")));
+    }
+    shown
+}
+
+/// What of a text is not pasted; nothing if all of it is.
+fn left_out(text: &str) -> String {
+    match controls(text) {
+        0 => String::new(),
+        count => format!(
+            "{} shown below as ^X and left out.",
+            match count {
+                1 => "1 control character is".to_owned(),
+                _ => format!("{} are", counted(count, "control character", "control characters")),
+            }
+        ),
+    }
+}
+
 fn is_are(running: usize) -> String {
     let sessions = counted(running, "session", "sessions");
     if running == 1 { format!("{sessions} is") } else { format!("{sessions} are") }
@@ -274,6 +351,53 @@ fn rename(
     let (text, before) = line.window(usize::from(inner.width).saturating_sub(1));
     put_lines([Line::raw(text)], inner, buffer);
     (inner.area() > 0).then_some(Position { x: inner.x + before as u16, y: inner.y })
+}
+
+fn save(state: &State, open: &Save, theme: Theme, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let key = |action| state.keymap.key_of(Context::Save, action).unwrap_or_default();
+    let how = if open.coloured { "with their colours" } else { "as plain text" };
+    let mut below = vec![
+        Line::default(),
+        Line::from(vec![
+            Span::raw(format!("{how}; ")),
+            Span::styled(key(Action::ToggleColours), theme.key()),
+            Span::raw(if open.coloured { " without colours" } else { " with colours" }),
+        ]),
+        Line::styled("the file is new, and for you alone", theme.dim()),
+    ];
+    let width = text_width(area).min(76);
+    if let Some(failure) = &open.failure {
+        below.extend(
+            wrap(failure, usize::from(width)).into_iter().map(|line| Line::styled(line, theme.bad())),
+        );
+    }
+    let name = state.tabs.get(open.tab).map_or("", |tab| &tab.name);
+    let title = format!("save the lines of {name} to");
+    let inner = boxed(&title, width, below.len() as u16 + 1, theme.accent(), area, buffer);
+    let (text, before) = open.line.window(usize::from(inner.width).saturating_sub(1));
+    let lines = std::iter::once(Line::raw(text)).chain(below);
+    put_lines(lines, inner, buffer);
+    (inner.area() > 0).then_some(Position { x: inner.x + before as u16, y: inner.y })
+}
+
+/// A link, whole: what is written in it may say anything.
+fn link(state: &State, target: &str, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let key = |action| state.keymap.key_of(Context::Link, action).unwrap_or_default();
+    let width = usize::from(text_width(area)).min(76);
+    let mut lines: Vec<Line<'_>> = wrap(&visible(target), width).into_iter().map(Line::raw).collect();
+    lines.push(Line::default());
+    let copies = [Span::styled(key(Action::CopyLink), theme.key()), Span::raw(" copies it")];
+    if is_openable(target) {
+        let mut keys = vec![Span::styled(key(Action::OpenLink), theme.key()), Span::raw(" opens it   ")];
+        keys.extend(copies);
+        lines.push(Line::from(keys));
+    } else {
+        lines.push(Line::from(copies.to_vec()));
+        lines.push(Line::styled("it is the instance's own, or of a kind that is not opened", theme.dim()));
+    }
+    let widest = lines.iter().map(Line::width).max().unwrap_or(0) as u16;
+    let inner = boxed("link", widest, lines.len() as u16, theme.accent(), area, buffer);
+    put_lines(lines, inner, buffer);
 }
 
 fn leaving(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -3,7 +3,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::{fleet::State, tui::state::tab::Dot};
+use crate::{fleet::State, term::copy_widget::Lights, tui::state::tab::Dot};
 
 /// The styles of the app.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,30 @@ impl Theme {
     /// Letters that matched.
     pub fn matched(self) -> Style {
         self.colour(Color::Yellow).add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
+    /// What was found in a session's lines, and is under the cursor or not. Over looks of any kind, and told from what is selected
+    /// by underlines, from each other by weight.
+    pub fn lights(self) -> Lights {
+        let over = |background| match self.coloured {
+            true => Style::new().fg(Color::Black).bg(background).remove_modifier(Modifier::REVERSED),
+            false => Style::new().add_modifier(Modifier::REVERSED),
+        };
+        let found = |background| over(background).add_modifier(Modifier::UNDERLINED);
+        Lights {
+            found: found(Color::Yellow).remove_modifier(Modifier::BOLD),
+            current: found(Color::Cyan).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// The letters of a link.
+    pub fn label(self) -> Style {
+        let style = Style::new().add_modifier(Modifier::BOLD);
+        if self.coloured {
+            style.fg(Color::Black).bg(Color::Yellow)
+        } else {
+            style.add_modifier(Modifier::REVERSED)
+        }
     }
 
     /// A key to press.
@@ -116,6 +140,47 @@ impl Theme {
             Dot::Starting | Dot::Unwell => self.warning(),
             Dot::Attention => self.warning().add_modifier(Modifier::BOLD),
             Dot::Ended => self.bad(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
+
+    use super::*;
+    use crate::term::{
+        Size, Terminal,
+        copy::{CopyMode, Direction, Motion, Query, Unit},
+        copy_widget::CopyView,
+    };
+
+    /// Found or not, with the cursor or not, selected or not: six states of plain, bold and inverse text.
+    #[test]
+    fn what_is_found_and_selected_is_told_apart_without_colours() {
+        for theme in [Theme::COLOURED, Theme::PLAIN] {
+            for looks in ["", "1", "7"] {
+                let mut terminal = Terminal::new(Size { rows: 1, cols: 8 });
+                terminal.feed(format!("\x1b[{looks}mab.ab..").as_bytes());
+                let mut copy = CopyMode::new(terminal.freeze(), terminal.size(), (0, 0));
+                copy.find(Query { text: "ab".to_owned(), regex: false }, Direction::Forward, copy.cursor());
+                let mut seen = Vec::new();
+                for selected in [false, true] {
+                    if selected {
+                        // With the cursor on a match at the end of it all.
+                        copy.go(Motion::LineEnd);
+                        copy.select(Unit::Character);
+                        copy.go(Motion::LineStart);
+                    }
+                    let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 1));
+                    CopyView::new(&copy, theme.lights()).render(buffer.area, &mut buffer);
+                    // On the match with the cursor, beside it, and on another match.
+                    seen.extend([0, 2, 3].map(|x| buffer[(x, 0)].modifier));
+                }
+                for (index, one) in seen.iter().enumerate() {
+                    assert!(!seen[..index].contains(one), "{theme:?} {looks:?} {seen:?}");
+                }
+            }
         }
     }
 }

@@ -4,13 +4,16 @@
 mod child;
 mod program;
 
-use std::{path::Path, sync::Arc};
+use std::{fmt::Write, fs, path::Path, sync::Arc, time::Duration};
 
 pub use child::Running;
 pub use program::{Program, Screen};
-use ssmtui::sim::{self, gateway::SessionState};
+use ssmtui::sim::{self, gateway::SessionState, traffic};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+/// Turns a hang into a failure; never judges speed.
+const HANG: Duration = Duration::from_secs(60);
 
 /// A temporary home and a simulated region of the test's own.
 pub struct World {
@@ -45,6 +48,60 @@ impl World {
 
     pub fn region(&self) -> &sim::Region {
         self.region.as_ref().expect("the region runs until the world is dropped")
+    }
+
+    /// Writes the AWS files with a profile for each of these accounts, and takes the keys out of the environment.
+    pub fn set_profiles(&mut self, names: &[&str]) {
+        let folder = self.home.path().join(".aws");
+        fs::create_dir_all(&folder).unwrap();
+        let mut keys = String::new();
+        for name in names {
+            let places = self.region().places();
+            let place = places.iter().find(|place| place.profile_name == *name).expect("such an account");
+            let (id, secret) = (&place.access_key_id, &place.secret_access_key);
+            writeln!(keys, "[{name}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}").unwrap();
+        }
+        // In one step: a program may be reading it.
+        fs::write(folder.join("new"), keys).unwrap();
+        fs::rename(folder.join("new"), folder.join("credentials")).unwrap();
+        self.set("AWS_ACCESS_KEY_ID", None);
+        self.set("AWS_SECRET_ACCESS_KEY", None);
+    }
+
+    /// Writes the config file.
+    pub fn configure(&self, text: &str) {
+        let folder = self.home.path().join("config/ssmtui");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
+    /// Holds back calls, `ec2:*@data/us-east-1` say, until what is returned is dropped.
+    pub fn hold(&self, calls: &str) -> Hold {
+        Hold { hold: self.region().hold(calls).unwrap(), runtime: Arc::clone(&self.runtime) }
+    }
+
+    /// How many calls of an action came to the place with this profile's name and region.
+    pub fn counted(&self, profile: &str, region: &str, action: &str) -> traffic::Count {
+        let places = self.region().places();
+        let place = places.iter().find(|place| place.profile_name == profile).expect("such an account");
+        self.region().counted(&place.account, region, action)
+    }
+
+    /// Another region at the same address, with keys of its own; profiles have to be set anew.
+    pub fn restart(&mut self, change: impl FnOnce(&mut sim::Options)) {
+        let listen = self.region().address();
+        self.stop();
+        let mut options = sim::Options { unpaced: true, listen, ..sim::Options::default() };
+        change(&mut options);
+        let region = self.runtime.block_on(sim::Region::start(options));
+        self.region = Some(region.expect("the address is free again"));
+    }
+
+    /// Stops the region: nobody answers at its address any more.
+    pub fn stop(&mut self) {
+        if let Some(region) = self.region.take() {
+            self.runtime.block_on(region.shutdown());
+        }
     }
 
     /// How many sessions the service still holds that nobody has told it to end.
@@ -116,6 +173,21 @@ impl World {
             String::from_utf8_lossy(&output.stdout).into_owned(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )
+    }
+}
+
+/// Calls that the region holds back until this is dropped.
+pub struct Hold {
+    hold: traffic::Hold,
+    runtime: Arc<Runtime>,
+}
+
+impl Hold {
+    /// Sleeps until so many calls were held back.
+    #[track_caller]
+    pub fn came(&self, calls: usize) {
+        let came = async { tokio::time::timeout(HANG, self.hold.came(calls)).await };
+        self.runtime.block_on(came).expect("calls that are held back");
     }
 }
 

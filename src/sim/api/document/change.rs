@@ -104,7 +104,7 @@ pub(in crate::sim::api) fn create_document(
     })?;
     input.done()?;
     let (name, text) = (name.unwrap_or_default(), text.unwrap_or_default());
-    api.permit(Wire::Json, "ssm:CreateDocument", Some(&api.document_arn(name)))?;
+    context.permit(Wire::Json, "ssm:CreateDocument", Some(&api.document_arn(name)))?;
     // Those that are AWS's alone.
     if ["aws", "amazon", "amzn"].iter().any(|reserved| name.to_ascii_lowercase().starts_with(reserved)) {
         let text = format!("The document name {name} begins with a prefix that is reserved for AWS.");
@@ -139,7 +139,7 @@ pub(in crate::sim::api) fn update_document(
     let target_type = input.text("TargetType", Text { max: 200, ..NONE })?;
     input.done()?;
     let (name, text) = (name.unwrap_or_default(), text.unwrap_or_default());
-    api.permit(Wire::Json, "ssm:UpdateDocument", Some(&api.document_arn(name)))?;
+    context.permit(Wire::Json, "ssm:UpdateDocument", Some(&api.document_arn(name)))?;
     let mut shelf = api.shelf();
     if let (Some(version), Some(stored)) = (version, shelf.find(name)) {
         let meant = stored.version(Wanted::of(Some(version), None)).ok_or_else(|| no_version(name))?;
@@ -175,7 +175,7 @@ pub(in crate::sim::api) fn update_document_default_version(
     let number = input.text("DocumentVersion", number)?;
     input.done()?;
     let name = name.unwrap_or_default();
-    api.permit(Wire::Json, "ssm:UpdateDocumentDefaultVersion", Some(&api.document_arn(name)))?;
+    context.permit(Wire::Json, "ssm:UpdateDocumentDefaultVersion", Some(&api.document_arn(name)))?;
     let number = number.unwrap_or_default().parse().unwrap_or(0);
     let mut shelf = api.shelf();
     let stored = shelf.set_default(name, number).map_err(|why| error(name, why))?;
@@ -199,7 +199,7 @@ pub(in crate::sim::api) fn delete_document(
     input.truth("Force")?;
     input.done()?;
     let name = name.unwrap_or_default();
-    api.permit(Wire::Json, "ssm:DeleteDocument", Some(&api.arn_of_document(name)))?;
+    context.permit(Wire::Json, "ssm:DeleteDocument", Some(&api.arn_of_document(name)))?;
     let wanted = (version.is_some() || version_name.is_some()).then(|| Wanted::of(version, version_name));
     api.shelf().delete(name, wanted).map_err(|why| match why {
         ShelfError::NoVersion => unknown(name),

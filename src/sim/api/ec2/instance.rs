@@ -4,31 +4,31 @@ use jiff::Timestamp;
 
 use super::{KEY_NAME, named_after, platform_details, profile, reservation_id, tenancy, zone};
 use crate::sim::{
-    api::{Api, xml::Xml},
+    api::{Context, xml::Xml},
     world::{Metadata, Node, PlatformKind},
 };
 
 /// A time as EC2 has it.
-fn date(time: Timestamp) -> String {
+pub(super) fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }
 
 /// One reservation: what was launched together.
-pub(super) fn reservation(api: &Api, xml: &mut Xml, together: &[&Node]) {
+pub(super) fn reservation(context: &Context<'_>, xml: &mut Xml, together: &[&Node]) {
     if let Some(first) = together.first() {
-        xml.text("reservationId", &reservation_id(api, first));
+        xml.text("reservationId", &reservation_id(context, first));
     }
-    xml.text("ownerId", &api.world.account);
+    xml.text("ownerId", &context.api.account);
     xml.element("groupSet", |_| ());
     xml.element("instancesSet", |xml| {
         for (place, node) in together.iter().enumerate() {
-            xml.element("item", |xml| instance(api, xml, node, place));
+            xml.element("item", |xml| instance(context, xml, node, place));
         }
     });
 }
 
-fn instance(api: &Api, xml: &mut Xml, node: &Node, place: usize) {
-    let Some((code, state)) = node.machine() else { return };
+fn instance(context: &Context<'_>, xml: &mut Xml, node: &Node, place: usize) {
+    let Some((code, state)) = node.machine(context.now) else { return };
     // A terminated machine has given back its network.
     let networked = state != "terminated";
     let running = ["pending", "running"].contains(&state);
@@ -38,19 +38,19 @@ fn instance(api: &Api, xml: &mut Xml, node: &Node, place: usize) {
         xml.text("code", &code.to_string());
         xml.text("name", state);
     });
-    let private_name = if networked { node.host_name(&api.options.region) } else { String::new() };
+    let private_name = if networked { node.host_name(&context.api.options.region) } else { String::new() };
     xml.text("privateDnsName", &private_name);
-    let public = node.public_address();
-    let public_name = public.as_ref().map(|address| public_name(api, address));
+    let public = node.public_address(context.now);
+    let public_name = public.as_ref().map(|address| public_name(context, address));
     xml.text("dnsName", public_name.as_deref().unwrap_or_default());
-    xml.text("reason", &transition_reason(node));
+    xml.text("reason", &transition_reason(node, context.now));
     xml.text("keyName", KEY_NAME);
     xml.text("amiLaunchIndex", &place.to_string());
     xml.element("productCodes", |_| ());
     xml.text("instanceType", &node.instance_type);
     xml.text("launchTime", &date(node.launched));
     xml.element("placement", |xml| {
-        xml.text("availabilityZone", &zone(api, node));
+        xml.text("availabilityZone", &zone(context.api, node));
         xml.text("groupName", "");
         xml.text("tenancy", tenancy(node));
     });
@@ -59,8 +59,8 @@ fn instance(api: &Api, xml: &mut Xml, node: &Node, place: usize) {
     }
     xml.element("monitoring", |xml| xml.text("state", "disabled"));
     if networked {
-        xml.text("subnetId", &node.network.subnet);
-        xml.text("vpcId", &node.network.vpc);
+        xml.text("subnetId", &node.site.subnet);
+        xml.text("vpcId", &node.site.vpc);
         xml.text("privateIpAddress", &node.address());
         if let Some(public) = &public {
             xml.text("ipAddress", public);
@@ -69,7 +69,7 @@ fn instance(api: &Api, xml: &mut Xml, node: &Node, place: usize) {
     }
     xml.element("groupSet", |xml| {
         if networked {
-            xml.element("item", |xml| group(xml, node));
+            groups(context, xml, node);
         }
     });
     if !running {
@@ -106,10 +106,10 @@ fn instance(api: &Api, xml: &mut Xml, node: &Node, place: usize) {
     xml.text("hypervisor", "xen");
     xml.element("networkInterfaceSet", |xml| {
         if networked {
-            xml.element("item", |xml| interface(api, xml, node, public.as_deref()));
+            xml.element("item", |xml| interface(context, xml, node, public.as_deref()));
         }
     });
-    if let Some((arn, id)) = profile(api, node) {
+    if let Some((arn, id)) = profile(context, node) {
         xml.element("iamInstanceProfile", |xml| {
             xml.text("arn", &arn);
             xml.text("id", &id);
@@ -153,22 +153,22 @@ fn options(xml: &mut Xml, node: &Node) {
     xml.text("currentInstanceBootMode", "uefi");
 }
 
-fn interface(api: &Api, xml: &mut Xml, node: &Node, public: Option<&str>) {
+fn interface(context: &Context<'_>, xml: &mut Xml, node: &Node, public: Option<&str>) {
     let association = |xml: &mut Xml| {
         if let Some(public) = public {
             xml.element("association", |xml| {
                 xml.text("publicIp", public);
-                xml.text("publicDnsName", &public_name(api, public));
+                xml.text("publicDnsName", &public_name(context, public));
                 xml.text("ipOwnerId", "amazon");
             });
         }
     };
-    let private_name = node.host_name(&api.options.region);
+    let private_name = node.host_name(&context.api.options.region);
     xml.text("networkInterfaceId", &named_after("eni", node));
-    xml.text("subnetId", &node.network.subnet);
-    xml.text("vpcId", &node.network.vpc);
+    xml.text("subnetId", &node.site.subnet);
+    xml.text("vpcId", &node.site.vpc);
     xml.text("description", "");
-    xml.text("ownerId", &api.world.account);
+    xml.text("ownerId", &context.api.account);
     xml.text("status", "in-use");
     xml.text(
         "macAddress",
@@ -182,7 +182,7 @@ fn interface(api: &Api, xml: &mut Xml, node: &Node, public: Option<&str>) {
     xml.text("privateIpAddress", &node.address());
     xml.text("privateDnsName", &private_name);
     xml.text("sourceDestCheck", "true");
-    xml.element("groupSet", |xml| xml.element("item", |xml| group(xml, node)));
+    xml.element("groupSet", |xml| groups(context, xml, node));
     xml.element("attachment", |xml| {
         xml.text("attachmentId", &named_after("eni-attach", node));
         xml.text("deviceIndex", "0");
@@ -204,16 +204,20 @@ fn interface(api: &Api, xml: &mut Xml, node: &Node, public: Option<&str>) {
     xml.text("interfaceType", "interface");
 }
 
-fn public_name(api: &Api, address: &str) -> String {
-    format!("ec2-{}.{}.compute.amazonaws.com", address.replace('.', "-"), api.options.region)
+fn public_name(context: &Context<'_>, address: &str) -> String {
+    format!("ec2-{}.{}.compute.amazonaws.com", address.replace('.', "-"), context.api.options.region)
 }
 
-fn group(xml: &mut Xml, node: &Node) {
-    xml.text("groupId", &node.network.group);
-    xml.text("groupName", "fleet");
+fn groups(context: &Context<'_>, xml: &mut Xml, node: &Node) {
+    for group in node.site.groups.iter().filter_map(|id| context.world.network.group(id)) {
+        xml.element("item", |xml| {
+            xml.text("groupId", &group.id);
+            xml.text("groupName", &group.name);
+        });
+    }
 }
 
-fn tag(xml: &mut Xml, key: &str, value: &str) {
+pub(super) fn tag(xml: &mut Xml, key: &str, value: &str) {
     xml.element("item", |xml| {
         xml.text("key", key);
         xml.text("value", value);
@@ -221,10 +225,11 @@ fn tag(xml: &mut Xml, key: &str, value: &str) {
 }
 
 /// StateTransitionReason: empty while it runs.
-fn transition_reason(node: &Node) -> String {
+fn transition_reason(node: &Node, now: Timestamp) -> String {
+    let (_, since) = node.life.at(now);
     match node.reason.as_ref() {
         "" => String::new(),
-        "User initiated" => format!("User initiated ({})", node.since.strftime("%Y-%m-%d %H:%M:%S GMT")),
+        "User initiated" => format!("User initiated ({})", since.strftime("%Y-%m-%d %H:%M:%S GMT")),
         server => format!("{server}: Spot instance termination"),
     }
 }

@@ -18,6 +18,8 @@ use crate::sim::{
 pub(super) struct Caller {
     pub(super) region: Region,
     pub(super) credentials: Credentials,
+    /// Of temporary keys.
+    pub(super) token: Option<String>,
     pub(super) scope: &'static str,
     pub(super) date: String,
 }
@@ -58,7 +60,7 @@ impl Caller {
         let [_, _, (_, id), (_, secret), _] = region.environment();
         let credentials = Credentials { access_key_id: id, secret_access_key: secret };
         let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        Caller { region, credentials, scope: "eu-west-1", date }
+        Caller { region, credentials, token: None, scope: "eu-west-1", date }
     }
 
     pub(super) async fn with(fault: &str) -> Caller {
@@ -101,10 +103,15 @@ impl Caller {
         self.post("sts", &[], &format!("{form}&Version=2011-06-15")).await
     }
 
+    pub(super) async fn iam(&self, form: &str) -> Reply {
+        self.post("iam", &[], &format!("{form}&Version=2010-05-08")).await
+    }
+
     pub(super) async fn post(&self, service: &str, extra: &[(&'static str, &str)], body: &str) -> Reply {
         let host = self.region.address().to_string();
         let mut headers = vec![("host", host.as_str()), ("x-amz-date", &self.date)];
         headers.extend_from_slice(extra);
+        headers.extend(self.token.as_deref().map(|token| ("x-amz-security-token", token)));
         let authorization = self.sign("POST", "/", "", service, &headers, body);
         headers.push(("authorization", &authorization));
         self.send("POST", "/", &headers, body).await
@@ -124,7 +131,8 @@ impl Caller {
             .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
             .collect::<HeaderMap>();
         let signed = Signed { method, path, query, headers: &headers, body: body.as_bytes() };
-        authorize(&signed, (self.scope, service), &self.credentials, &self.date, Plus::Space)
+        let scope = if service == "iam" { "us-east-1" } else { self.scope };
+        authorize(&signed, (scope, service), &self.credentials, &self.date, Plus::Space)
     }
 
     /// Sends exactly this and reads the whole answer.

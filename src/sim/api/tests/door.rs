@@ -46,7 +46,7 @@ async fn the_door_opens_for_the_right_signature_and_no_other() {
     );
 
     caller.credentials.access_key_id = key;
-    caller.scope = "eu-north-1";
+    caller.scope = "eu-north-9";
     assert!(caller.ssm("DescribeSessions", json!({})).await.error().contains("scoped to a valid region"));
     caller.scope = "eu-west-1";
     assert!(
@@ -223,8 +223,8 @@ async fn unknown_operations_are_unknown() {
         "400 InvalidAction: The action RunInstances is not valid for this web service."
     );
     assert_eq!(
-        caller.sts("Action=AssumeRole").await.error(),
-        "400 InvalidAction: Could not find operation AssumeRole for version 2011-06-15"
+        caller.sts("Action=AssumeRoleWithSAML").await.error(),
+        "400 InvalidAction: Could not find operation AssumeRoleWithSAML for version 2011-06-15"
     );
     caller.region.shutdown().await;
 }

@@ -87,7 +87,7 @@ async fn filters_choose_as_awss_do() {
     let windows = listed(&caller, filter("PlatformTypes", &["Windows"])).await;
     assert_eq!(windows.len(), 3);
     let hybrid = listed(&caller, filter("ResourceType", &["ManagedInstance"])).await;
-    assert_eq!(hybrid.len(), 3);
+    assert_eq!(hybrid.len(), 5);
     assert!(hybrid.iter().all(|id| id.starts_with("mi-")));
     assert_eq!(listed(&caller, filter("tag:team", &["pay"])).await.len(), 1);
     let lost = listed(&caller, filter("PingStatus", &["ConnectionLost"])).await;

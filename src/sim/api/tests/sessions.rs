@@ -228,7 +228,7 @@ async fn each_refusal_of_a_start_has_its_own_words() {
     ] {
         assert_eq!(caller.ssm("StartSession", request.clone()).await.error(), error, "{request}");
     }
-    let named = json!({"Target": checked, "DocumentName": "SSM-SessionManagerRunShell"});
+    let named = json!({"Target": checked, "DocumentName": "AWS-StartPortForwardingSession"});
     assert_eq!(caller.ssm("StartSession", named).await.status, 200);
     let arn = "arn:aws:ssm:eu-west-1:123456789012:document/SSM-SessionManagerRunShell";
     assert_eq!(caller.ssm("StartSession", json!({"Target": web, "DocumentName": arn})).await.status, 200);
@@ -342,4 +342,20 @@ async fn a_region_that_ends_takes_its_sessions_and_slow_calls_with_it() {
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
     let _ = socket.read_to_end(&mut rest).await;
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_node_that_may_open_no_data_channel_ends_each_session_with_its_reason() {
+    let caller = Caller::of(Options::default()).await;
+    let target = id_of(&caller, "half-1").await;
+    let started = caller.ssm("StartSession", json!({"Target": target})).await.json();
+    let id = started["SessionId"].as_str().unwrap();
+    let mut watch = caller.region.gateway().status(id).unwrap();
+    while !watch.state.is_over() {
+        tokio::task::yield_now().await;
+        watch = caller.region.gateway().status(id).unwrap();
+    }
+    assert!(watch.output.contains("half-channel-node"), "{watch:?}");
+    assert!(watch.output.contains("not authorized to perform: ssmmessages:CreateDataChannel"), "{watch:?}");
+    caller.region.shutdown().await;
 }

@@ -1,0 +1,107 @@
+//! Text that stands still, drawn: its cells, what is selected and what was found in it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::widgets::Widget;
+
+use super::cell;
+use super::copy::CopyMode;
+use super::widget::{draw_cell, paint};
+
+/// What is laid over the cells' own looks. Of what is selected, foreground and background change places.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lights {
+    /// What was found.
+    pub found: Style,
+    /// What was found and has the cursor.
+    pub current: Style,
+}
+
+/// A view of text that stands still.
+#[derive(Clone, Copy)]
+pub struct CopyView<'a> {
+    copy: &'a CopyMode,
+    lights: Lights,
+}
+
+impl<'a> CopyView<'a> {
+    /// What is in view, lit so.
+    #[must_use]
+    pub fn new(copy: &'a CopyMode, lights: Lights) -> Self {
+        Self { copy, lights }
+    }
+}
+
+impl Widget for CopyView<'_> {
+    fn render(self, area: Rect, buffer: &mut Buffer) {
+        let area = area.intersection(buffer.area);
+        let blank = paint(cell::Style::default(), false);
+        for position in area.positions() {
+            let cell = &mut buffer[position];
+            cell.reset();
+            cell.set_style(blank);
+        }
+        for ((number, line, part), row) in self.copy.view().zip(area.rows()) {
+            let x = |column: usize| u16::try_from(column - part.start).unwrap_or(u16::MAX);
+            for placed in self.copy.lines().cells(line, part.start) {
+                if placed.column >= part.end || x(placed.column) >= row.width {
+                    break;
+                }
+                if placed.column >= part.start {
+                    draw_cell(&placed.cell, paint(placed.cell.style, false), x(placed.column), row, buffer);
+                }
+            }
+            let lit = |start: usize, end: usize| {
+                let (start, end) = (x(start.max(part.start)), x(end.max(part.start)).min(row.width));
+                Rect { x: row.x + start.min(end), width: end.saturating_sub(start), ..row }
+            };
+            for (columns, current) in self.copy.found(line, part.clone()) {
+                let style = if current { self.lights.current } else { self.lights.found };
+                buffer.set_style(lit(columns.start, columns.end.min(part.end)), style);
+            }
+            let selected = self.copy.selected(number);
+            for position in lit(selected.start, selected.end).positions() {
+                buffer[position].modifier.toggle(Modifier::REVERSED);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::copy::{Direction, Motion, Query, Unit};
+    use crate::term::{Size, Terminal};
+
+    #[test]
+    fn what_is_selected_and_found_is_lit() {
+        let mut terminal = Terminal::new(Size { rows: 3, cols: 6 });
+        terminal.feed("\x1b[31mab\x1b[m 日ab\r\nab".as_bytes());
+        let mut copy = CopyMode::new(terminal.freeze(), terminal.size(), (2, 0));
+        copy.find(Query { text: "ab".into(), regex: false }, Direction::Backward, copy.cursor());
+        copy.select(Unit::Character);
+        copy.go(Motion::Right);
+        let on = |modifier| Style::new().add_modifier(modifier);
+        let lights = Lights { found: on(Modifier::UNDERLINED), current: on(Modifier::BOLD) };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 7, 3));
+        let draw =
+            |copy: &CopyMode, buffer: &mut Buffer| CopyView::new(copy, lights).render(buffer.area, buffer);
+        draw(&copy, &mut buffer);
+        let modifiers = |y: u16, buffer: &Buffer| (0..6).map(|x| buffer[(x, y)].modifier).collect::<Vec<_>>();
+        let (none, found, both) =
+            (Modifier::empty(), Modifier::UNDERLINED, Modifier::REVERSED | Modifier::UNDERLINED);
+        assert_eq!(modifiers(0, &buffer), [found, found, none, none, none, found]);
+        assert_eq!(modifiers(1, &buffer), [found, none, none, none, none, none]);
+        assert_eq!(modifiers(2, &buffer), [both, both, none, none, none, none]);
+        copy.go(Motion::Left);
+        draw(&copy, &mut buffer);
+        assert_eq!(modifiers(2, &buffer)[..2], [Modifier::BOLD | Modifier::REVERSED, Modifier::BOLD]);
+        assert_eq!(buffer[(3, 0)].symbol(), "日");
+        // Smaller and larger than the view.
+        for (width, height) in [(0, 0), (1, 1), (3, 2), (20, 9)] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+            CopyView::new(&copy, lights).render(Rect::new(0, 0, 30, 30), &mut buffer);
+        }
+    }
+}

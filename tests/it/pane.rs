@@ -1,0 +1,88 @@
+//! What a session's programs and the user's terminal tell each other through the pane: keys and the focus.
+
+use crate::harness::{World, find, open, prompt};
+
+fn has(raw: &[u8], bytes: &str) -> bool {
+    raw.windows(bytes.len()).any(|window| window == bytes.as_bytes())
+}
+
+#[test]
+fn a_program_is_told_when_the_window_loses_the_focus() {
+    let world = World::new();
+    let mut app = world.app(30, 100);
+    open(&mut app, "web-1");
+    app.press("printf '\\033[?1004h'; echo ar''med; cat -v\r");
+    app.wait_for("armed");
+    // The tab was the focused one all the time: it is told of changes.
+    app.press("\x1b[O");
+    app.wait_for("^[[O");
+    app.press("\x1b[I");
+    app.wait_for("^[[O^[[I");
+    app.press("\x03\x1dq");
+    app.wait_for("still running");
+    app.press("y");
+    app.wait_exit();
+    app.look(|screen| {
+        let after = screen.raw().windows(8).rposition(|window| window == b"\x1b[?1004l");
+        let before = screen.raw().windows(8).rposition(|window| window == b"\x1b[?1004h");
+        assert!(after > before, "the terminal goes on telling of its focus");
+    });
+}
+
+#[test]
+fn keys_are_told_apart_where_the_terminal_can_and_it_is_given_back_as_it_was() {
+    let mut world = World::new();
+    world.set("TERM", Some("xterm-kitty"));
+    let mut app = world.start(&[], 30, 100);
+    app.wait_until("the question for the keyboard", |screen| has(screen.raw(), "\x1b[?u"));
+    app.press("\x1b[?0u\x1b[?62c");
+    app.wait_for(" of ");
+    app.look(|screen| assert!(has(screen.raw(), "\x1b[>5u"), "keys were not asked to be told apart"));
+    find(&mut app, "web-1");
+    app.press("\r");
+    prompt(&app);
+    app.press("printf '\\033[>1u'; echo ar''med; cat -v\r");
+    app.wait_for("armed");
+    // Shift and enter, and control with a letter that was the tab key.
+    app.press("\x1b[13;2u\x1b[105;5u");
+    app.wait_for("^[[13;2u^[[105;5u");
+    // The leader, as such a terminal sends it.
+    app.press("\x1b[93;5uq");
+    app.wait_for("still running");
+    app.press("y");
+    app.wait_exit();
+    app.look(|screen| assert!(has(screen.raw(), "\x1b[<1u"), "the keyboard was left as we had it"));
+}
+
+#[test]
+fn a_terminal_that_is_not_known_to_tell_keys_apart_is_not_asked() {
+    let world = World::new();
+    let app = world.app(30, 100);
+    app.look(|screen| assert!(!has(screen.raw(), "\x1b[?u") && !has(screen.raw(), "\x1b[>5u")));
+}
+
+/// What programs wrote, through agent, session, pane and all, is on the user's screen as in tmux.
+#[test]
+fn recorded_programs_are_shown_as_they_draw() {
+    let recordings = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/programs");
+    let world = World::new();
+    // A pane of 24 rows: the app has one above and one below.
+    let mut app = world.app(26, 80);
+    open(&mut app, "web-1");
+    for program in ["vim", "nvim", "less", "mc", "dialog", "emacs", "tmux", "fzf", "git-diff", "python3"] {
+        // Answers to the program's questions come in before the key that goes on.
+        app.press(&format!(
+            "stty raw -echo; printf '\\033c'; cat {recordings}/{program}.bytes; \
+             until [ \"$(head -c 1)\" = x ]; do :; done; stty sane; printf '\\033c'\r"
+        ));
+        let expected = std::fs::read_to_string(format!("{recordings}/{program}.screen")).unwrap();
+        let expected: Vec<_> = expected.lines().take(24).collect();
+        app.wait_until(&format!("the screen of {program}:\n{}", expected.join("\n")), |screen| {
+            (1..25).map(|row| screen.row(row)).zip(&expected).all(|(shown, row)| shown.trim_end() == *row)
+        });
+        app.press("x");
+        app.wait_until("the shell alone", |screen| {
+            screen.row(1).starts_with("[sim:web-1") && (2..25).all(|row| screen.row(row).trim().is_empty())
+        });
+    }
+}
