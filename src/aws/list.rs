@@ -6,14 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_ec2::types as ec2;
-use aws_sdk_ssm::types as ssm;
+use aws_sdk_ec2::{operation::describe_instances::DescribeInstancesError, types as ec2};
+use aws_sdk_ssm::{
+    operation::{
+        describe_instance_information::DescribeInstanceInformationError,
+        describe_instance_properties::DescribeInstancePropertiesError,
+    },
+    types as ssm,
+};
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use super::{
     Client, Error, Kind,
     error::{Task, made},
+    throttle_notice::ThrottleNotice,
 };
 use crate::fleet::{
     AgentRecord, Connection, Fact, InstanceId, MachineRecord, MachineState, MetadataEndpoint, Outcome, Ping,
@@ -123,7 +130,13 @@ impl Client {
         let mut token = None;
         loop {
             let call = self.0.lists.0.describe_instance_information().max_results(INFORMATION_PAGE);
-            let page = match call.set_next_token(token.clone()).send().await {
+            let notice = ThrottleNotice::<DescribeInstanceInformationError>::new(
+                generation,
+                Source::AgentList,
+                updates,
+            );
+            let call = call.set_next_token(token.clone()).customize().interceptor(notice);
+            let page = match call.send().await {
                 Ok(page) => page,
                 Err(error) => {
                     return Err(Stop::Failed(INFORMATION, Box::new(self.failed(&task, &error).await)));
@@ -144,7 +157,13 @@ impl Client {
         let mut token = None;
         loop {
             let call = self.0.lists.0.describe_instance_properties().max_results(LARGE_PAGE);
-            let page = match call.set_next_token(token.clone()).send().await {
+            let notice = ThrottleNotice::<DescribeInstancePropertiesError>::new(
+                generation,
+                Source::AgentList,
+                updates,
+            );
+            let call = call.set_next_token(token.clone()).customize().interceptor(notice);
+            let page = match call.send().await {
                 Ok(page) => page,
                 Err(error) => {
                     return Err(Stop::Failed(PROPERTIES, Box::new(self.failed(&task, &error).await)));
@@ -172,7 +191,10 @@ impl Client {
         let mut token = None;
         loop {
             let call = self.0.lists.1.describe_instances().max_results(LARGE_PAGE);
-            let page = match call.set_next_token(token.clone()).send().await {
+            let notice =
+                ThrottleNotice::<DescribeInstancesError>::new(generation, Source::MachineList, updates);
+            let call = call.set_next_token(token.clone()).customize().interceptor(notice);
+            let page = match call.send().await {
                 Ok(page) => page,
                 Err(error) => {
                     let error = self.failed(&task, &error).await;

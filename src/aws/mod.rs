@@ -9,7 +9,7 @@
 //! | `proof` | what an MFA code proved, for all roles of its device |
 //! | `login` | what only the user can do: SSO logins, MFA codes |
 //! | `account` | its regions and its name |
-//! | `list` | the fleet's sources, paged and streamed |
+//! | `list`, `throttle_notice` | the fleet's sources, paged and streamed; a word while AWS throttles them |
 //! | `session` | StartSession, ResumeSession, TerminateSession |
 //! | `document` | session documents and preferences |
 //! | `key` | data keys of KMS, SSH keys by Instance Connect |
@@ -41,6 +41,7 @@ mod role;
 mod session;
 mod sign;
 mod sign_on;
+mod throttle_notice;
 
 pub use account::{RegionSummary, built_in_regions};
 pub use checkup::{EndpointUrl, KeySource, Setup, files, setup};

@@ -175,6 +175,12 @@ impl Fleet {
                     }
                 }
             }
+            Update::Throttled { generation, source } => {
+                if self.is_current(generation, now) {
+                    changes.progress = true;
+                    self.status(source).throttled_at = Some(now);
+                }
+            }
             Update::Done { generation, source, outcome } => {
                 if self.is_current(generation, now) {
                     changes.progress = true;
@@ -214,6 +220,13 @@ impl Fleet {
         changes
     }
 
+    fn status(&mut self, source: Source) -> &mut SourceStatus {
+        match source {
+            Source::AgentList => &mut self.agents,
+            Source::MachineList => &mut self.machines,
+        }
+    }
+
     fn index_of(&self, id: &InstanceId) -> Option<usize> {
         self.index.get(id).or_else(|| self.index.get(self.aliases.get(id)?)).copied()
     }
@@ -228,6 +241,7 @@ impl Fleet {
             source.before = source.outcome().cloned();
             source.phase = Phase::Reading { since: now };
             source.rows = 0;
+            source.throttled_at = None;
         }
         true
     }
@@ -352,10 +366,7 @@ impl Fleet {
 
     fn finish(&mut self, source: Source, outcome: Outcome, now: Timestamp, changes: &mut Changes) {
         let is_complete = outcome == Outcome::Complete;
-        let status = match source {
-            Source::AgentList => &mut self.agents,
-            Source::MachineList => &mut self.machines,
-        };
+        let status = self.status(source);
         status.phase = Phase::Ended { outcome, at: now };
         if !is_complete {
             return;

@@ -429,6 +429,13 @@ pub enum Update {
         /// Its rows.
         records: Vec<MachineRecord>,
     },
+    /// AWS refused a page of a list for now; it is asked for again.
+    Throttled {
+        /// The reading that it belongs to.
+        generation: u64,
+        /// Which list.
+        source: Source,
+    },
     /// A list ended.
     Done {
         /// The reading that it belongs to.

@@ -237,3 +237,10 @@ fn a_throttled_list_is_completed_with_one_more_call_for_each_refusal() {
     let app = world.app(40, 140);
     app.wait_for(&format!("{0} of {0}", wanted.len()));
 }
+
+#[test]
+fn a_list_that_aws_throttles_says_so_while_it_is_read() {
+    let world = large(&["throttle=ssm:DescribeInstanceInformation:100%"]);
+    let app = world.app(40, 140);
+    app.wait_for("AWS throttles the list; it goes on by itself");
+}

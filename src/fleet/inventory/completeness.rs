@@ -1,11 +1,14 @@
 //! Whether the list is all there is: where each source stands, in the footer's words, and how many rows
 //! are in which state.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fleet::instance::State;
 use crate::fleet::phrase;
 use crate::fleet::record::Outcome;
+
+/// For so long after its last refusal a list is called throttled; the SDK's longest pause between two tries is shorter.
+const THROTTLING_LASTS: SignedDuration = SignedDuration::from_secs(15);
 
 /// Where the reading of one source stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct SourceStatus {
     pub rows: usize,
     /// When it was last read to its end.
     pub complete_at: Option<Timestamp>,
+    /// When AWS last refused a page of the reading under way for now.
+    pub throttled_at: Option<Timestamp>,
     /// How the reading before the one under way ended, so that a refresh doesn't hide a denial.
     pub before: Option<Outcome>,
 }
@@ -68,6 +73,12 @@ impl SourceStatus {
     /// Whether pages are coming in.
     pub fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading { .. })
+    }
+
+    /// Whether pages come in more slowly since AWS refuses some for now.
+    fn is_throttled(&self, now: Timestamp) -> bool {
+        let recent = |at| now.duration_since(at) < THROTTLING_LASTS;
+        self.is_reading() && self.throttled_at.is_some_and(recent)
     }
 
     /// Whether the latest outcome is a reading to the last page.
@@ -104,6 +115,12 @@ impl Completeness {
         self.agents.is_reading() || self.machines.is_reading()
     }
 
+    /// Whether AWS throttles the reading under way, in words.
+    pub fn throttled(&self, now: Timestamp) -> Option<&'static str> {
+        let throttled = self.agents.is_throttled(now) || self.machines.is_throttled(now);
+        throttled.then_some("AWS throttles the list; it goes on by itself")
+    }
+
     /// The footer's words. `who` is the identity as a user knows it, "role dev-ro".
     pub fn words(&self, who: Option<&str>, now: Timestamp) -> String {
         let who = who.unwrap_or("you");
@@ -128,7 +145,10 @@ impl Completeness {
                 }
                 None => format!("{rows} of {rows}"),
             },
-            (None, None) if self.is_reading() => format!("{rows} so far"),
+            (None, None) if self.is_reading() => match self.throttled(now) {
+                Some(words) => format!("{rows} so far · {words}"),
+                None => format!("{rows} so far"),
+            },
             (None, None) => "not listed yet".to_owned(),
         }
     }

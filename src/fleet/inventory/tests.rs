@@ -130,6 +130,25 @@ fn peers_c36_every_page_counts_and_the_footer_says_so() {
 }
 
 #[test]
+fn a_list_that_is_throttled_says_so_until_pages_come_unhindered_for_a_while() {
+    let mut fleet = Fleet::new();
+    fleet.apply(agents(1, [online("mi-1")]), now());
+    let throttled = |generation| Update::Throttled { generation, source: Source::AgentList };
+    assert!(fleet.apply(throttled(0), now()).is_empty(), "an older reading's");
+    assert!(fleet.apply(throttled(1), now()).progress);
+    let words = |fleet: &Fleet, seconds| {
+        fleet.completeness().words(None, now() + jiff::SignedDuration::from_secs(seconds))
+    };
+    assert_eq!(words(&fleet, 14), "1 so far · AWS throttles the list; it goes on by itself");
+    assert_eq!(words(&fleet, 15), "1 so far");
+    fleet.apply(done(1, Source::AgentList, Outcome::Complete), now());
+    fleet.apply(done(1, Source::MachineList, Outcome::Complete), now());
+    assert_eq!(words(&fleet, 0), "1 of 1", "it is over");
+    fleet.apply(Update::Started { generation: 2 }, now());
+    assert_eq!(fleet.completeness().throttled(now()), None, "a new reading begins unhindered");
+}
+
+#[test]
 fn peers_c37_one_stale_id_spoils_nothing() {
     let mut fleet = complete(&["i-1", "i-2"]);
     let status = Fact::Failed("InvalidInstanceId".into());

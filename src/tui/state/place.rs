@@ -133,7 +133,10 @@ impl PlaceView {
             Access::Ready => {
                 let words = self.completeness.words(self.principal(), now);
                 match self.reading.running {
-                    true if self.completeness.rows == 0 => "listing…".to_owned(),
+                    true if self.completeness.rows == 0 => match self.completeness.throttled(now) {
+                        Some(throttled) => format!("listing… · {throttled}"),
+                        None => "listing…".to_owned(),
+                    },
                     // First: where there is trouble its words are long.
                     true => format!("refreshing… · {words}"),
                     false => words,
@@ -323,8 +326,7 @@ impl Places {
         if let Some(only) = self.only() {
             return demo(only.place().words());
         }
-        let distinct = |value: fn(&Place) -> Option<&str>| {
-            let mut values: Vec<_> = self.list.iter().map(|view| value(view.place())).collect();
+        let distinct = |mut values: Vec<Option<&str>>| {
             values.sort_unstable();
             values.dedup();
             match values.as_slice() {
@@ -332,8 +334,10 @@ impl Places {
                 values => (!values.is_empty()).then(|| values.len().to_string()),
             }
         };
-        let profiles = distinct(|place| place.profile.as_deref());
-        let regions = distinct(|place| place.region.as_deref());
+        let each = || self.list.iter().map(PlaceView::place);
+        let profiles = distinct(each().map(|place| place.profile.as_deref()).collect());
+        // A region that was left open and is not known yet may be any of the others.
+        let regions = distinct(each().map(|place| place.region.as_deref()).filter(Option::is_some).collect());
         let named = |count: &str, what: &str| match count.parse::<usize>() {
             Ok(count) => format!("{} {what}", phrase::count(count)),
             Err(_) => count.to_owned(),
