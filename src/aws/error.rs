@@ -414,7 +414,7 @@ fn denied(task: &Task, place: &Place, message: &str) -> Told {
 
 fn expired(place: &Place) -> Told {
     if place.sso.is_some() {
-        return sso(place, "the temporary keys of this SSO login have expired");
+        return sso_ended(place, "the temporary keys of this SSO login have expired");
     }
     let (why, next) = if place.environment_keys {
         (
@@ -430,16 +430,19 @@ fn expired(place: &Place) -> Told {
     Told::new(Kind::Expired, "the keys have expired", why, next)
 }
 
-fn sso(place: &Place, why: &str) -> Told {
+/// A login that was, and whose keys sessions may have been opened with.
+fn sso_ended(place: &Place, why: &str) -> Told {
+    Told {
+        cause: "the SSO login has ended",
+        ..sso(place, why, "; open sessions go on, but cannot be resumed after a network loss")
+    }
+}
+
+fn sso(place: &Place, why: &str, then: &str) -> Told {
     let whose =
         place.profile.as_deref().map(|profile| format!(" for profile `{profile}`")).unwrap_or_default();
-    let why = format!("{why}{whose}; open sessions go on, but cannot be resumed after a network loss");
-    Told::new(
-        Kind::SsoExpired,
-        "the SSO login has ended",
-        why,
-        format!("run `{}`, then try again", place.login()),
-    )
+    let next = format!("run `{}`, then try again", place.login());
+    Told::new(Kind::SsoExpired, "nobody has signed in", format!("{why}{whose}{then}"), next)
 }
 
 fn mfa(place: &Place, needed: &MfaNeeded) -> Told {
@@ -503,10 +506,10 @@ fn credentials(place: &Place, chain: &str) -> Told {
     }
     if place.sso.is_some() {
         if lower.contains("failed to load the cached") || lower.contains("failed to read") {
-            return sso(place, "there is no SSO login on this machine");
+            return sso(place, "there is no SSO login on this machine", "");
         }
         if lower.contains("expired") || lower.contains("unauthorized") {
-            return sso(place, "the SSO token has expired");
+            return sso_ended(place, "the SSO token has expired");
         }
     }
     if let Some(denial) = Denial::parse(chain) {

@@ -69,6 +69,8 @@ impl Client {
             "ssm:DescribeActivations" => ask!(ssm.describe_activations().max_results(1)),
             "iam:GetInstanceProfile" => ask!(iam.get_instance_profile().instance_profile_name(NOBODY)),
             "iam:GetRole" => ask!(iam.get_role().role_name(NOBODY)),
+            "iam:ListAttachedRolePolicies" => ask!(iam.list_attached_role_policies().role_name(NOBODY)),
+            "iam:ListInstanceProfiles" => ask!(iam.list_instance_profiles().max_items(1)),
             "iam:SimulatePrincipalPolicy" => match self.own_right(&["sts:GetCallerIdentity"], "*").await {
                 Ok(_) => Permission::Allowed,
                 Err(error) => told(&error),

@@ -136,7 +136,10 @@ fn an_ended_sso_login_says_how_to_sign_in() {
         ),
         ..Facts::default()
     };
-    assert!(classify(&start(), &place, never).why.contains("no SSO login"));
+    let never = classify(&start(), &place, never);
+    assert!(never.what.ends_with("nobody has signed in") && error.what.ends_with("the SSO login has ended"));
+    assert!(error.why.contains("open sessions go on"));
+    assert_eq!(never.why, "there is no SSO login on this machine for profile `prod`");
     let offline =
         Facts { failure: Failure::Credentials("dispatch failure: dns error".into()), ..Facts::default() };
     assert_eq!(classify(&start(), &place, offline).kind, Kind::Unreachable);

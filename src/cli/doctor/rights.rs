@@ -26,7 +26,7 @@ const EVERY_SESSION: &str = "every session";
 const NETWORK: &str = "this step of the way to Systems Manager is not checked";
 
 /// Every right that this program uses, the most needed first; the policies that give them are [`crate::fleet::reach`]'s.
-pub(super) const RIGHTS: [Right; 28] = [
+pub(super) const RIGHTS: [Right; 30] = [
     right(
         "ssm:DescribeInstanceInformation",
         "agents, heartbeats, platforms and all hybrid nodes, where ssm:DescribeInstanceProperties is denied too",
@@ -68,6 +68,8 @@ pub(super) const RIGHTS: [Right; 28] = [
     right("ec2:DescribeNatGateways", NETWORK),
     right("iam:GetInstanceProfile", "which role is in an instance profile"),
     right("iam:GetRole", "whom the instance's role trusts, and your own role's ARN"),
+    right("iam:ListInstanceProfiles", "which instance profile would do: its name must be filled in"),
+    right("iam:ListAttachedRolePolicies", "the same, from what the role of each profile has attached"),
     right(
         "iam:SimulatePrincipalPolicy",
         "whether the instance's role, or you, may do what a session needs: it is suggested, not proven",

@@ -70,6 +70,8 @@ fn statements_for(purpose: Purpose, context: &Context) -> Vec<Value> {
                 "ssm:DescribeInstanceProperties",
                 "ssm:GetConnectionStatus",
                 "ec2:DescribeInstances",
+                "ec2:DescribeRegions",
+                "iam:ListAccountAliases",
             ],
             json!("*"),
         )],
@@ -85,9 +87,10 @@ fn statements_for(purpose: Purpose, context: &Context) -> Vec<Value> {
             ),
             allow(
                 "OwnSessions",
-                &["ssm:ResumeSession", "ssm:TerminateSession"],
+                &["ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"],
                 json!(site.sessions_of("${aws:userid}")),
             ),
+            allow("Documents", &["ssm:ListDocuments", "ssm:DescribeDocument"], json!("*")),
         ],
         Purpose::Explain => vec![allow(
             "Explain",
@@ -116,7 +119,6 @@ fn statements_for(purpose: Purpose, context: &Context) -> Vec<Value> {
                 "iam:ListAttachedRolePolicies",
                 "iam:ListInstanceProfiles",
                 "iam:SimulatePrincipalPolicy",
-                "cloudtrail:LookupEvents",
             ],
             json!("*"),
         )],
@@ -142,7 +144,7 @@ mod tests {
         let value: Value = serde_json::from_str(&text).unwrap();
         let sids: Vec<&str> =
             value["Statement"].as_array().unwrap().iter().map(|one| one["Sid"].as_str().unwrap()).collect();
-        assert_eq!(sids, ["List", "Open", "OwnSessions", "Explain", "Prove", "Encrypted"]);
+        assert_eq!(sids, ["List", "Open", "OwnSessions", "Documents", "Explain", "Prove", "Encrypted"]);
         assert!(text.contains("session/${aws:userid}-*"));
     }
 }

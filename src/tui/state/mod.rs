@@ -49,7 +49,10 @@ use super::{
 };
 use crate::{
     config::{self, Chord},
-    fleet::{Evidence, Instance, InstanceId, Text, Verdict, reach},
+    fleet::{
+        Evidence, Instance, InstanceId, Text, Verdict,
+        reach::{self, Finding, Owner},
+    },
     term,
 };
 
@@ -393,7 +396,9 @@ fn clock(tab: &Tab, now: Instant) -> Option<Instant> {
     [ends, notice, clock, limits, graph, wanted, drag].into_iter().flatten().min()
 }
 
-/// The line that mends what a verdict tells of: its first command.
+/// The line that mends what a verdict tells of: its first command, or what to ask an administrator for.
 pub fn fix(verdict: &Verdict) -> Option<&str> {
-    verdict.findings.iter().find_map(|finding| finding.command.as_deref())
+    let commands = verdict.findings.iter().find_map(|finding| finding.command.as_deref());
+    let asked = |finding: &&Finding| finding.owner == Owner::Administrator && !finding.fix.is_empty();
+    commands.or_else(|| verdict.findings.iter().find(asked).map(|finding| finding.fix.as_str()))
 }

@@ -10,7 +10,7 @@ use crate::{
     fleet::{Instance, phrase, reach::LineKind},
     tui::{
         action::Action,
-        state::State,
+        state::{State, fix},
         text::{counted, fit, span, wrap},
     },
 };
@@ -45,8 +45,8 @@ pub(super) fn verdict(state: &State, instance: &Instance, theme: Theme, width: u
         ),
     ])];
     let verdict = state.verdict(instance);
-    let copy = copies(state);
-    let (mut before, mut told) = (None, false);
+    let mut copy = fix(&verdict).map(str::to_owned).zip(copies(state));
+    let mut before = None;
     for (kind, text) in verdict.lines() {
         let (lead, style) = match kind {
             LineKind::Flag => ("", theme.alarm()),
@@ -68,10 +68,8 @@ pub(super) fn verdict(state: &State, instance: &Instance, theme: Theme, width: u
             let lead = if at == 0 { lead.to_owned() } else { " ".repeat(indent) };
             lines.push(Line::styled(format!("{lead}{piece}"), style));
         }
-        // The first command is the one that is copied.
-        if kind == LineKind::Command && !told {
-            told = true;
-            lines.extend(copy.clone().map(|text| Line::styled(text, theme.dim())));
+        if let Some((_, words)) = copy.take_if(|(line, _)| *line == text) {
+            lines.push(Line::styled(words, theme.dim()));
         }
     }
     lines

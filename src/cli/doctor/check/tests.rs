@@ -10,6 +10,7 @@ use crate::{
         rights::RIGHTS,
         terminal::{self, Clipboard, Colours},
     },
+    fleet::reach,
     session::tunnel::NoWay,
 };
 
@@ -226,4 +227,12 @@ fn without_a_terminal_the_app_alone_is_lost() {
     let facts = Facts { terminal: terminal::Facts::default(), ..well() };
     assert!(to_mend(&facts).is_empty());
     assert_eq!(found(&facts, "terminal").outcome, Outcome::NotChecked);
+}
+
+#[test]
+fn each_right_that_is_looked_at_is_in_the_policies_that_give_them() {
+    let policy = reach::policy(&reach::Purpose::ALL, &reach::Context::default());
+    for right in RIGHTS {
+        assert!(policy.contains(&format!("\"{}\"", right.action)), "{}", right.action);
+    }
 }
