@@ -7,6 +7,9 @@ use crate::fleet::{
     record::{Connection, Ping},
 };
 
+/// So many nodes tell what most of them use, however many there are: this is counted on the screen's thread.
+const MOST_ASKED: usize = 4096;
+
 /// What most of the registered nodes use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -34,16 +37,19 @@ impl Common {
         match others {
             0 => format!("as {holder} has"),
             1 => format!("as {holder} and another have"),
+            100.. => format!("as {holder} and many others have"),
             _ => format!("as {holder} and {others} others have"),
         }
     }
 }
 
 impl Usage {
-    /// Counts what the nodes that beat use, those left out of which it is known that no session opens there.
-    pub fn of<'a>(rows: impl Iterator<Item = &'a Instance>) -> Self {
+    /// Counts what the nodes that beat use, those left out of which it is known that no session opens there. Of very many
+    /// some are looked at, evenly spread.
+    pub fn of<'a>(rows: impl ExactSizeIterator<Item = &'a Instance>) -> Self {
         let (mut profiles, mut roles) = (BTreeMap::new(), BTreeMap::new());
-        for row in rows {
+        let step = rows.len().div_ceil(MOST_ASKED).max(1);
+        for row in rows.step_by(step) {
             let Some(agent) = row.agent.seen().filter(|agent| agent.ping == Some(Ping::Online)) else {
                 continue;
             };
@@ -128,6 +134,14 @@ mod tests {
         let silent = AgentRecord { ping: Some(Ping::Lost), ..AgentRecord::new("web-10") };
         rows[0].agent = Part::Seen(Arc::new(silent));
         assert_eq!(profile(&rows).unwrap(), "etl as etl-1 has");
+    }
+
+    #[test]
+    fn of_very_many_nodes_some_tell_what_most_use() {
+        let rows: Vec<_> = (0..3 * MOST_ASKED)
+            .map(|number| node(&format!("n-{number}"), if number % 5 == 0 { "etl" } else { "core" }))
+            .collect();
+        assert_eq!(profile(&rows).unwrap(), "core as n-3 and many others have");
     }
 
     #[test]
