@@ -1,5 +1,5 @@
-//! What a cell carries beside its character: the link that it is part of, whether a prompt begins there, and looks that `vt100`
-//! does not know.
+//! What a cell carries beside its character: the link that it is part of, whether a prompt begins there, whether it stands for
+//! nothing at all, and looks that `vt100` does not know.
 //!
 //! The crate has no place for these. But it keeps the marks that combine with a character in the character's cell, and moves them
 //! with it, however it scrolls, inserts or erases. So a link is a mark of no width behind each of its characters: a code point
@@ -16,6 +16,9 @@ const LINKS: usize = 1024;
 const FIRST: u32 = 0xe0200;
 /// A prompt begins with this cell.
 pub const PROMPT: char = '\u{e0fff}';
+/// A wide character found no room in this cell, the last of its row, and is the first of the next: what the cell shows is no part
+/// of the line.
+pub const SPACER: char = '\u{e0ffe}';
 
 /// The first of those that stand for looks, a bit each.
 const LOOKS: u32 = 0xe0e00;
@@ -46,6 +49,8 @@ pub struct Carried {
     pub link: Option<u16>,
     /// A prompt begins here.
     pub prompt: bool,
+    /// A wide character that did not fit here went on to the next row.
+    pub spacer: bool,
     looks: u32,
 }
 
@@ -76,6 +81,7 @@ pub fn split(text: &str) -> (&str, Carried) {
     for mark in text[at..].chars() {
         match mark {
             PROMPT => carried.prompt = true,
+            SPACER => carried.spacer = true,
             mark if (LOOKS..=LOOKS + ALL_LOOKS).contains(&u32::from(mark)) => {
                 carried.looks = u32::from(mark) - LOOKS
             }
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn marks_have_no_width_and_are_told_from_text() {
-        for c in ['\u{e0200}', '\u{e05ff}', '\u{e0e07}', PROMPT] {
+        for c in ['\u{e0200}', '\u{e05ff}', '\u{e0e07}', SPACER, PROMPT] {
             assert_eq!(c.width(), Some(0));
             assert_eq!(c.len_utf8(), 4);
         }
@@ -137,7 +143,7 @@ mod tests {
             assert_eq!(split(text), (text, Carried::default()));
         }
         let link = Links::default().mark("https://a.example");
-        let both = Carried { link: Some(0), prompt: true, looks: 0 };
+        let both = Carried { link: Some(0), prompt: true, ..Carried::default() };
         assert_eq!(split(&format!("日{link}{PROMPT}")), ("日", both));
         for style in [
             Style { blink: true, ..Style::default() },

@@ -11,7 +11,7 @@ use vt100::capture::{BasicFormattedCaptureState, RowContents};
 
 use super::carried::{self, Links};
 use super::cell::{Cell, Color, Style, Width};
-use super::scrollback::{Kind, Scrollback, write_style};
+use super::scrollback::{Kind, Row, Scrollback, write_style};
 use super::{CursorShape, InputModes, MouseEncoding, MouseMode, Size};
 
 /// Stands on the screen for U+FFFD, which the crate refuses to draw: a code point that no program has a use for.
@@ -208,7 +208,8 @@ impl Emulator {
                 let mut kind = Kind { wrapped: screen.row_wrapped(row), prompt: false };
                 // Blank columns count once something stands behind them.
                 let mut blank: u16 = 0;
-                for cell in (0..self.size().cols).filter_map(|col| screen.cell(row, col)) {
+                let last = self.size().cols - 1;
+                for (col, cell) in (0..=last).filter_map(|col| Some((col, screen.cell(row, col)?))) {
                     if cell.is_wide_continuation() {
                         continue;
                     }
@@ -221,6 +222,9 @@ impl Emulator {
                         writer.push(" ", Style::default(), None);
                     }
                     let (text, carried) = carried::split(cell.contents());
+                    if carried.spacer && kind.wrapped && col == last {
+                        continue;
+                    }
                     kind.prompt |= carried.prompt;
                     let text = if text.is_empty() { " " } else { readable(text) };
                     writer.push(
@@ -306,6 +310,7 @@ struct Sink {
 
 impl Sink {
     /// Adds what draws a stored row again, as far as it fits into `cols` columns; whether it fills them and goes on in the next row.
+    /// A column that is too few for the wide character there is filled.
     fn redraw(&mut self, index: usize, cols: u16, out: &mut String) -> bool {
         let Some(row) = self.scrollback.row(index) else { return false };
         let mut cells = row.cells();
@@ -327,7 +332,16 @@ impl Sink {
             out.extend(cells.link().map(|target| self.links.mark(target)));
             out.extend(std::mem::take(&mut prompt).then_some(carried::PROMPT));
         }
-        fits && columns == cols && row.kind().wrapped
+        if !fits || !row.kind().wrapped {
+            return false;
+        }
+        let wide = |row: Row<'_>| row.cells().next().is_some_and(|cell| cell.width == Width::Wide);
+        if columns + 1 == cols && self.scrollback.row(index + 1).is_some_and(wide) {
+            write_style(Style::default(), out);
+            out.extend([' ', carried::SPACER]);
+            columns += 1;
+        }
+        columns == cols
     }
 }
 

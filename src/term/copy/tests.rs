@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::term::Terminal;
+use crate::term::cell::{Color, Style};
 
 fn terminal(rows: u16, cols: u16, bytes: &str) -> Terminal {
     let mut terminal = Terminal::new(Size { rows, cols });
@@ -56,6 +57,64 @@ fn lines_are_cut_to_the_width_of_the_moment() {
     assert_eq!((copy.cursor(), copy.cursor_cell()), (at(0, 12), (1, 5)));
     copy.resize(Size { rows: 2, cols: 30 });
     assert_eq!(view(&copy), ["abcdefghijklmnopqrstuvwx", "日本語日本語日本語"]);
+}
+
+/// What is copied of the oldest line.
+fn copied(terminal: &Terminal, width: u16) -> String {
+    let mut copy = CopyMode::new(terminal.freeze(), terminal.size(), (0, 0));
+    copy.resize(Size { rows: 4, cols: width });
+    copy.move_to(at(0, 0));
+    copy.select(Unit::Line);
+    copy.selected_text().expect("a line is selected")
+}
+
+#[test]
+fn a_wide_character_that_did_not_fit_leaves_nothing_in_the_line() {
+    let text = "a日本語b한국어c";
+    let ways = [
+        ("plain", ""),
+        ("in colour", "\x1b[44m"),
+        ("struck through", "\x1b[9m"),
+        ("of a link", "\x1b]8;;https://a.example\x07"),
+        ("in another character set", "\x1b(A"),
+        ("over what was there", "\x1b[7mxxxxxxxxxxxxxxxxxxxxxxx\x1b[m\x1b[H"),
+    ];
+    for (way, before) in ways {
+        for cols in 3..20 {
+            let mut shown = terminal(8, cols, before);
+            shown.feed(text.as_bytes());
+            for width in 2..20 {
+                let copied = copied(&shown, width);
+                assert!(copied.starts_with(text), "{way}, {cols} columns, looked at in {width}: {copied:?}");
+                assert!(copied.len() == text.len() || way.starts_with("over"), "{way}: {copied:?}");
+            }
+            // In pieces, and one character after the other.
+            let mut pieces = terminal(8, cols, before);
+            text.as_bytes().iter().for_each(|byte| drop(pieces.feed(&[*byte])));
+            assert_eq!(pieces.text(), shown.text(), "{way}, {cols} columns");
+            // Away from the screen, and back with a taller one.
+            shown.feed(b"\x1b[8H\r\n\n\n\n\n\n\n\n");
+            assert!(copied(&shown, 9).starts_with(text), "{way}, {cols} columns, above the screen");
+            shown.resize(Size { rows: 16, cols });
+            assert_eq!(shown.scrollback_len(), 0);
+            assert!(copied(&shown, 9).starts_with(text), "{way}, {cols} columns, back on the screen");
+        }
+    }
+}
+
+#[test]
+fn a_last_column_that_was_left_and_written_is_part_of_the_line_again() {
+    let mut shown = terminal(3, 4, "abc日\x1b[1;4Hx");
+    assert_eq!((shown.text().as_str(), copied(&shown, 9).as_str()), ("abcx\n日", "abcx日"));
+    // A line that does not go on any more has a blank there.
+    shown.feed("\x1b[2J\x1b[Habc日\x1b[H\x1b[P\x1b[2;1Hy".as_bytes());
+    assert_eq!(copied(&shown, 9), "bc");
+    // The cell looks as it did before, and as it does in xterm.
+    shown.feed("\x1b[2J\x1b[H\x1b[41;4m\x1b[2K\x1b[mabc\x1b[4;32m日".as_bytes());
+    let left = shown.cell(0, 3).expect("a cell of the screen");
+    let red = Style { background: Color::Indexed(1), ..Style::default() };
+    assert_eq!((left.text.trim(), left.style), ("", red));
+    assert_eq!(shown.cell(1, 0).map(|cell| cell.style.foreground), Some(Color::Indexed(2)));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use super::translate::Translator;
 /// Asks for the character before it as an emoji, in two columns. In the last column it is left out: `vt100` 0.18.1 would have to
 /// move the character to the next row, does not find it where that scrolled, and panics when what it left there is drawn over.
 const EMOJI: char = '\u{fe0f}';
+/// The first byte of the first wide character (U+1100); those after it have no lower one.
+const WIDE: u8 = 0xe1;
 /// Bytes of parameters that an ordinary sequence has at most.
 const MAX_PARAMETERS: usize = 32;
 
@@ -138,7 +140,11 @@ impl Translator<'_> {
         };
         let end = (0..text.len()).find(special).unwrap_or(text.len());
         let (plain, rest) = text.split_at(end);
-        self.state.out.extend_from_slice(plain.as_bytes());
+        if plain.bytes().max() < Some(WIDE) {
+            self.state.out.extend_from_slice(plain.as_bytes());
+        } else {
+            self.maybe_wide_text(plain);
+        }
         let drawn = |c: &char| !c.is_control() && c.width().unwrap_or(0) > 0;
         if let Some(last) = plain.chars().rev().find(drawn) {
             self.state.last = last;
@@ -150,6 +156,55 @@ impl Translator<'_> {
             }
             None => rest,
         }
+    }
+
+    /// Copies text in which there may be wide characters, some of which may not fit in the last column.
+    fn maybe_wide_text(&mut self, text: &str) {
+        let cols = self.state.size.cols;
+        let (mut given, mut col) = (0, None);
+        for (index, c) in text.char_indices() {
+            let width = match c {
+                '\r' => {
+                    col = Some(0);
+                    continue;
+                }
+                '\n' => continue,
+                '\0'..='\x1f' => {
+                    col = None;
+                    continue;
+                }
+                c => c.width().map_or(1, |width| width.min(2)) as u16,
+            };
+            if width == 2 && cols > 1 {
+                let at = col.unwrap_or_else(|| {
+                    self.state.out.extend_from_slice(&text.as_bytes()[given..index]);
+                    given = index;
+                    self.cursor().1
+                });
+                if at + 1 == cols {
+                    self.state.out.extend_from_slice(&text.as_bytes()[given..index]);
+                    given = index;
+                    self.fill_last_column();
+                }
+                col = Some(at);
+            }
+            col = col.map(|col| if col + width > cols { width } else { col + width });
+        }
+        self.state.out.extend_from_slice(&text.as_bytes()[given..]);
+    }
+
+    /// Marks the cell of the cursor, the last of its row, as one that a wide character does not fit into. It looks as before. The
+    /// crate, too, takes the line for one that goes on then; it does not where the cell is empty.
+    fn fill_last_column(&mut self) {
+        let (row, col) = self.cursor();
+        let Some((drawn, cell)) = self.emulator.drawn(row, col) else { return };
+        if cell.width != Width::Narrow {
+            return;
+        }
+        let text = if drawn.is_empty() { " " } else { drawn }.to_string();
+        Rendition::of(cell.style).write(&mut self.state.out);
+        self.emit(format_args!("{text}{}", carried::SPACER));
+        self.write_rendition();
     }
 
     /// One character or control.
@@ -219,6 +274,9 @@ impl Translator<'_> {
         if self.state.is_narrow() {
             self.place_between(c, width);
             return;
+        }
+        if width == 2 && self.state.autowrap && !self.state.insert && self.cursor().1 + 1 == cols {
+            self.fill_last_column();
         }
         let text = &mut [0; 4];
         let text = c.encode_utf8(text).as_bytes();

@@ -115,7 +115,11 @@ impl Scrollback {
             let mut prompt = false;
             // The first bytes of what stands for something else.
             if text.bytes().any(|byte| matches!(byte, 0xf3 | 0xf4)) {
-                for (cell, style) in sgr::cells(text) {
+                let mut cells = sgr::cells(text);
+                if wrapped && cells.last().is_some_and(|(cell, _)| carried::split(cell).1.spacer) {
+                    cells.pop();
+                }
+                for (cell, style) in cells {
                     let (cell, carried) = carried::split(cell);
                     prompt |= carried.prompt;
                     row.push(
