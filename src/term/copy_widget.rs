@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::cell;
 use super::copy::CopyMode;
+use super::palette::Palette;
 use super::widget::{draw_cell, paint};
 
 /// What is laid over the cells' own looks. Of what is selected, foreground and background change places.
@@ -23,13 +24,20 @@ pub struct Lights {
 pub struct CopyView<'a> {
     copy: &'a CopyMode,
     lights: Lights,
+    palette: Option<&'a Palette>,
 }
 
 impl<'a> CopyView<'a> {
     /// What is in view, lit so.
     #[must_use]
     pub fn new(copy: &'a CopyMode, lights: Lights) -> Self {
-        Self { copy, lights }
+        Self { copy, lights, palette: None }
+    }
+
+    /// With the colours that the program set.
+    #[must_use]
+    pub fn palette(self, palette: &'a Palette) -> Self {
+        Self { palette: Some(palette), ..self }
     }
 }
 
@@ -49,7 +57,9 @@ impl Widget for CopyView<'_> {
                     break;
                 }
                 if placed.column >= part.start {
-                    draw_cell(&placed.cell, paint(placed.cell.style, false), x(placed.column), row, buffer);
+                    let style = placed.cell.style;
+                    let style = self.palette.map_or(style, |palette| palette.shown(style));
+                    draw_cell(&placed.cell, paint(style, false), x(placed.column), row, buffer);
                 }
             }
             let lit = |start: usize, end: usize| {
@@ -98,6 +108,12 @@ mod tests {
         draw(&copy, &mut buffer);
         assert_eq!(modifiers(2, &buffer)[..2], [Modifier::BOLD | Modifier::REVERSED, Modifier::BOLD]);
         assert_eq!(buffer[(3, 0)].symbol(), "日");
+        // In the colours of the program.
+        terminal.feed(b"\x1b]4;1;#010203\x07\x1b]11;#040506\x07");
+        CopyView::new(&copy, lights).palette(terminal.palette()).render(buffer.area, &mut buffer);
+        let colours = |x| (buffer[(x, 0)].fg, buffer[(x, 0)].bg);
+        use ratatui::style::Color::{Reset, Rgb};
+        assert_eq!([colours(0), colours(5)], [(Rgb(1, 2, 3), Rgb(4, 5, 6)), (Reset, Rgb(4, 5, 6))]);
         // Smaller and larger than the view.
         for (width, height) in [(0, 0), (1, 1), (3, 2), (20, 9)] {
             let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));

@@ -53,7 +53,7 @@ const TRICKS: &[(&str, &str)] = &[
     ),
     (
         "colours set and asked for",
-        "\x1b]10;{}\x07\x1b]10;?\x07\x1b]11;?\x07\x1b]12;?\x07\x1b]4;1;{}\x07\x1b]4;1;?\x07\x1b]5;0;?\x07",
+        "\x1b]4;1;rgb:{}/a/b;1;?\x07\x1b]12;#{}\x07\x1b]12;?\x07\x1b]4;{};?\x07\x1b]10;{}\x07\x1b]10;?\x07\x1b]11;?\x07\x1b]12;?\x07\x1b]4;1;{}\x07\x1b]4;1;?\x07\x1b]5;0;?\x07",
     ),
     ("CVE-2023-40359 xterm, ReGIS report of a character set", "\x1bPpR(L)\x1b\\\x1bPp@:A{}@;R(M(0))\x1b\\"),
     ("DECDLD and DECRQDE", "\x1bP0;1;0;0;0;1{ @{}\x1b\\\x1b[\"v"),
@@ -116,6 +116,16 @@ fn is_answer(answers: &[u8]) -> bool {
                 })
         }
         b"\\" => true,
+        // A colour, in digits.
+        [b']', body @ ..] => {
+            let body = std::str::from_utf8(body).unwrap_or("\n").trim_end_matches('\x07');
+            body.split_once("rgb:").is_some_and(|(which, color)| {
+                let indexed = which.strip_prefix("4;").and_then(|which| which.strip_suffix(';'));
+                (["10;", "11;", "12;"].contains(&which) || indexed.is_some_and(plain))
+                    && color.len() == 14
+                    && color.chars().all(|c| c.is_ascii_hexdigit() || c == '/')
+            })
+        }
         _ => false,
     }) && (text.is_empty() || text.starts_with('\x1b'))
 }
@@ -254,10 +264,14 @@ fn what_other_terminals_answered_would_be_found() {
         "\x1b[Zq;idt",
         "0\n",
         "\x1b]50;a\x1b\\",
+        "\x1b]10;rgb:Zq;id/0000/0000\x07",
+        "\x1b]4;a;rgb:0000/0000/0000\x07",
+        "\x1b]11;rgb:0000/0000/0000;id\x07",
     ] {
         assert!(!is_answer(answered.as_bytes()), "{answered:?}");
     }
-    for answered in ["\x1b[?1;2c\x1b[0n", "\x1bP1$r0;1m\x1b\\", "\x1bP0$r\x1b\\", ""] {
+    let color = "\x1b]4;1;rgb:1212/3434/abab\x07\x1b]11;rgb:ffff/ffff/ffff\x1b\\";
+    for answered in ["\x1b[?1;2c\x1b[0n", "\x1bP1$r0;1m\x1b\\", "\x1bP0$r\x1b\\", color, ""] {
         assert!(is_answer(answered.as_bytes()), "{answered:?}");
     }
 }

@@ -21,6 +21,7 @@ pub mod dialect;
 pub mod emulator;
 pub mod input;
 pub mod mode;
+pub mod palette;
 pub mod scrollback;
 mod terminal;
 pub mod widget;

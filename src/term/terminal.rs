@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::dialect::Dialect;
 use super::emulator::Emulator;
+use super::palette::Palette;
 use super::scrollback::Scrollback;
 use super::{Cursor, InputModes, Size};
 
@@ -93,6 +94,12 @@ impl Terminal {
     /// get one of the newer encodings when it asks.
     pub fn set_enhanced_keys(&mut self, enhanced: bool) {
         self.dialect.set_enhanced_keys(enhanced);
+    }
+
+    /// The colours that the remote set: what the cells' colours are to be shown as.
+    #[must_use]
+    pub fn palette(&self) -> &Palette {
+        self.dialect.palette()
     }
 
     /// While the remote is in the midst of a change that it wants to be seen at once (`? 2026`): a number, another for each

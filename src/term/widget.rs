@@ -75,11 +75,12 @@ impl Widget for TerminalView<'_> {
             cell.reset();
             cell.set_style(blank);
         }
-        let size = self.terminal.size();
+        let (size, palette) = (self.terminal.size(), self.terminal.palette());
         for (number, row) in (0..size.rows).zip(area.rows()) {
             for col in 0..size.cols.min(row.width) {
                 if let Some(cell) = self.terminal.cell(number, col) {
-                    draw_cell(&cell, paint(cell.style, self.dimmed), col, row, buffer);
+                    let style = palette.shown(cell.style);
+                    draw_cell(&cell, paint(style, self.dimmed), col, row, buffer);
                 }
             }
         }

@@ -69,6 +69,34 @@ fn colours_and_attributes() {
 }
 
 #[test]
+fn colours_that_the_program_set_are_its_panes_alone() {
+    let set = "\x1b]4;1;rgb:01/02/03;200;#040506\x07\x1b]10;#070809\x07\x1b]11;#0a0b0c\x07";
+    let text = "\x1b[31ma\x1b[32;48;5;200mb\x1b[m c";
+    let mut shown = terminal(1, 4, &format!("{text}{set}"));
+    let colours = |shown: &Terminal| -> Vec<_> {
+        let buffer = draw(TerminalView::new(shown), 5, 1);
+        (0..5).map(|x| (buffer[(x, 0)].fg, buffer[(x, 0)].bg)).collect()
+    };
+    let (text, ground) = (Paint::Rgb(7, 8, 9), Paint::Rgb(10, 11, 12));
+    assert_eq!(
+        colours(&shown),
+        [
+            (Paint::Rgb(1, 2, 3), ground),
+            (Paint::Indexed(2), Paint::Rgb(4, 5, 6)),
+            (text, ground),
+            (text, ground),
+            // Outside of the screen.
+            (Paint::Reset, Paint::Reset),
+        ]
+    );
+    shown.feed(b"\x1b]104;1\x07\x1b]111\x07");
+    assert_eq!(
+        colours(&shown)[..2],
+        [(Paint::Indexed(1), Paint::Reset), (Paint::Indexed(2), Paint::Rgb(4, 5, 6))]
+    );
+}
+
+#[test]
 fn dimmed_dims_every_cell_and_keeps_the_text() {
     let terminal = terminal(2, 4, "\x1b[1;31mab\x1b[m");
     let buffer = draw(TerminalView::new(&terminal).dimmed(true), 4, 2);

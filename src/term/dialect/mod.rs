@@ -24,6 +24,7 @@ mod text;
 mod translate;
 
 use super::emulator::Emulator;
+use super::palette::Palette;
 use super::{Fed, InputModes, Size};
 use charset::Charsets;
 use keyboard::Keyboard;
@@ -102,6 +103,12 @@ impl Dialect {
         self.state.keyboard.enhanced = enhanced;
     }
 
+    /// The colours that the remote set.
+    #[must_use]
+    pub fn palette(&self) -> &Palette {
+        &self.state.palette
+    }
+
     /// While the remote is in the midst of a change that it wants to be seen at once: a number for it.
     #[must_use]
     pub fn synchronized(&self) -> Option<u32> {
@@ -153,6 +160,7 @@ struct State {
     focus: bool,
     alternate_scroll: bool,
     keyboard: Keyboard,
+    palette: Palette,
     /// Synchronised output (`? 2026`) is on: the number of this change.
     synchronized: Option<u32>,
     /// How many changes there were.
@@ -198,6 +206,7 @@ impl State {
             focus: false,
             alternate_scroll: true,
             keyboard: Keyboard::default(),
+            palette: Palette::default(),
             synchronized: None,
             synchronizations: 0,
             reversed: false,

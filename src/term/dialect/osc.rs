@@ -1,11 +1,12 @@
-//! OSC strings: titles, links, prompts, and what the remote wants on the user's clipboard. What it asks for in one (colours,
-//! the clipboard's text) is not answered.
+//! OSC strings: titles, links, prompts, the pane's colours, and what the remote wants on the user's clipboard, whose text is never
+//! told.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::split::MAX_STRING;
 use super::translate::Translator;
 use crate::term::Clipboard;
+use crate::term::palette::{Dynamic, Rgb};
 
 /// Characters of a title that are kept.
 const MAX_TITLE: usize = 256;
@@ -15,7 +16,8 @@ const MAX_TITLES: usize = 10;
 const MAX_LINK: usize = 2083;
 
 impl Translator<'_> {
-    pub(super) fn osc(&mut self, params: &[&[u8]]) {
+    /// One string; answers end as it did.
+    pub(super) fn osc(&mut self, params: &[&[u8]], end: &str) {
         match params {
             // A title may have semicolons in it; it may not have what a terminal would act on or hide behind.
             [b"0" | b"2", title @ ..] => {
@@ -26,8 +28,50 @@ impl Translator<'_> {
             [b"8", _, target @ ..] => self.link(&target.join(&b';')),
             [b"52", _, b"?"] => {}
             [b"52", _, text] => self.fed.clipboard = Some(clipboard(text)),
+            [b"4", pairs @ ..] => self.palette(pairs, end),
+            [b"104"] | [b"104", b""] => self.state.palette.reset_indexed(),
+            [b"104", indices @ ..] => {
+                indices
+                    .iter()
+                    .filter_map(|text| index(text))
+                    .for_each(|index| self.state.palette.set_indexed(index, None));
+            }
+            [b"10", specs @ ..] => self.dynamic_colors(10, specs, end),
+            [b"11", specs @ ..] => self.dynamic_colors(11, specs, end),
+            [b"12", specs @ ..] => self.dynamic_colors(12, specs, end),
+            [b"110", ..] => self.state.palette.set_dynamic(Dynamic::Foreground, None),
+            [b"111", ..] => self.state.palette.set_dynamic(Dynamic::Background, None),
+            [b"112", ..] => self.state.palette.set_dynamic(Dynamic::Cursor, None),
             [b"133", mark, ..] if mark.starts_with(b"A") => self.state.prompt_due = true,
             _ => {}
+        }
+    }
+
+    /// OSC 4: numbers and colours by turns, as many as `vte` passes on (7 pairs); a question mark asks.
+    fn palette(&mut self, pairs: &[&[u8]], end: &str) {
+        for pair in pairs.chunks_exact(2) {
+            let Some(index) = index(pair[0]) else { continue };
+            if pair[1] == b"?" {
+                let color = channels(self.state.palette.indexed(index));
+                self.answer(format_args!("\x1b]4;{index};{color}{end}"));
+            } else if let Some(color) = Rgb::parse(pair[1]) {
+                self.state.palette.set_indexed(index, Some(color));
+            }
+        }
+    }
+
+    /// OSC 10, 11 and 12; each further colour is that of the next number.
+    fn dynamic_colors(&mut self, first: usize, specs: &[&[u8]], end: &str) {
+        let dynamics = [Dynamic::Foreground, Dynamic::Background, Dynamic::Cursor];
+        for ((number, which), spec) in (10..).zip(dynamics).skip(first - 10).zip(specs) {
+            if *spec == b"?" {
+                if let Some(color) = self.state.palette.dynamic(which) {
+                    let color = channels(color);
+                    self.answer(format_args!("\x1b]{number};{color}{end}"));
+                }
+            } else if let Some(color) = Rgb::parse(spec) {
+                self.state.palette.set_dynamic(which, Some(color));
+            }
         }
     }
 
@@ -64,6 +108,17 @@ impl Translator<'_> {
             self.emulator.link(target)
         });
     }
+}
+
+/// A number of the palette.
+fn index(text: &[u8]) -> Option<u8> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// A colour in four digits a channel, as xterm tells them.
+fn channels(Rgb(red, green, blue): Rgb) -> String {
+    let wide = |channel: u8| u16::from(channel) * 0x101;
+    format!("rgb:{:04x}/{:04x}/{:04x}", wide(red), wide(green), wide(blue))
 }
 
 /// The text that is to go to the clipboard: in base64, and without controls that would press keys where it is pasted.
@@ -169,6 +224,46 @@ mod tests {
         assert_eq!(prompts(&screen), [true, false, true]);
         screen.feed(b"\r\n\r\n");
         assert_eq!(prompts(&screen), [true, false, true, false, false]);
+    }
+
+    fn answers(terminal: &mut Terminal, bytes: &str) -> String {
+        String::from_utf8(terminal.feed(bytes.as_bytes()).answers).unwrap()
+    }
+
+    #[test]
+    fn the_palette_is_set_told_and_reset() {
+        let mut screen = terminal(1, 9, "\x1b]4;1;rgb:1/2/3;2;#040506;300;#fff;3;red\x07");
+        assert_eq!(
+            answers(&mut screen, "\x1b]4;1;?;2;?;3;?\x07\x1b]4;17;?\x1b\\\x1b]4;256;?;x;?\x07"),
+            "\x1b]4;1;rgb:1111/2222/3333\x07\x1b]4;2;rgb:0404/0505/0606\x07\x1b]4;3;rgb:cdcd/cdcd/0000\x07\x1b]4;17;rgb:0000/0000/5f5f\x1b\\"
+        );
+        screen.feed(b"\x1b]104;2;x;999\x07");
+        let both = |screen: &mut Terminal| answers(screen, "\x1b]4;1;?;2;?\x07");
+        let (set, reset) = ("\x1b]4;1;rgb:1111/2222/3333\x07", "\x1b]4;1;rgb:cdcd/0000/0000\x07");
+        let second = "\x1b]4;2;rgb:0000/cdcd/0000\x07";
+        assert_eq!(both(&mut screen), format!("{set}{second}"));
+        for reset_by in ["\x1b]104\x07", "\x1b]104;\x1b\\", "\x1bc"] {
+            screen.feed(b"\x1b]4;1;rgb:1/2/3\x07");
+            assert_eq!(both(&mut screen), format!("{set}{second}"));
+            screen.feed(reset_by.as_bytes());
+            assert_eq!(both(&mut screen), format!("{reset}{second}"), "{reset_by:?}");
+        }
+    }
+
+    #[test]
+    fn the_other_colours_are_told_where_they_are_known() {
+        let ask = "\x1b]10;?\x07\x1b]11;?\x1b\\\x1b]12;?\x07";
+        let mut screen = terminal(1, 9, "");
+        assert_eq!(answers(&mut screen, ask), "", "a guess would be worse than nothing");
+        for reset_by in ["\x1b]110\x07\x1b]111;\x07\x1b]112\x1b\\", "\x1bc"] {
+            screen.feed(b"\x1b]10;#fff;#102030;rgb:a/b/c;#111\x07\x1b]13;#fff\x07");
+            assert_eq!(
+                answers(&mut screen, "\x1b]10;?;?;?;?\x07"),
+                "\x1b]10;rgb:f0f0/f0f0/f0f0\x07\x1b]11;rgb:1010/2020/3030\x07\x1b]12;rgb:aaaa/bbbb/cccc\x07"
+            );
+            screen.feed(reset_by.as_bytes());
+            assert_eq!(answers(&mut screen, ask), "", "{reset_by:?}");
+        }
     }
 
     fn clipboard_of(bytes: &[u8]) -> Option<Clipboard> {

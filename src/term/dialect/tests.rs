@@ -409,7 +409,7 @@ fn a_remote_cannot_make_us_type() {
         format!("\x1b]2;{}\x1b\\\x1b[21t", evil.trim()),
         "\x05".to_string(),
         format!("\x1bP+q{evil}\x1b\\"),
-        "\x1b]10;?\x07\x1b]11;?\x07\x1b]4;1;?\x07".to_string(),
+        format!("\x1b]10;{evil}\x07\x1b]10;?\x07\x1b]11;?\x07\x1b]4;1;{evil};{evil};?\x07"),
         "\x1b]52;c;?\x07".to_string(),
         format!("\x1b]52;c;{evil}\x07\x1b]52;c;?\x07"),
         "\x1b[>1;2;3c\x1b[=c\x1b[14t\x1b[13t\x1b[19t".to_string(),

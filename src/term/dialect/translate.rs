@@ -367,8 +367,8 @@ impl vte::Perform for Translator<'_> {
         }
     }
 
-    fn osc_dispatch(&mut self, params: &[&[u8]], _bell_terminated: bool) {
-        self.osc(params);
+    fn osc_dispatch(&mut self, params: &[&[u8]], bell_terminated: bool) {
+        self.osc(params, if bell_terminated { "\x07" } else { "\x1b\\" });
     }
 }
 

@@ -12,6 +12,7 @@ use super::{put, theme::Theme};
 use crate::{
     fleet::phrase,
     term::{
+        Terminal,
         copy::{Direction, Standing, Unit},
         copy_widget::CopyView,
     },
@@ -24,13 +25,13 @@ use crate::{
 /// Draws the text, and over its corner where it stands and what is to be said of the session; where the cursor is.
 pub(super) fn draw(
     look: &Look,
-    since: u64,
+    terminal: &Terminal,
     told: Option<&str>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
-    CopyView::new(&look.copy, theme.lights()).render(area, buffer);
+    CopyView::new(&look.copy, theme.lights()).palette(terminal.palette()).render(area, buffer);
     if let Some(hints) = &look.hints {
         for (label, link) in &hints.links {
             let Some(rest) = label.strip_prefix(&*hints.typed) else { continue };
@@ -42,7 +43,7 @@ pub(super) fn draw(
         0 => "looking back".to_owned(),
         rows => format!("{} back", counted(rows, "line", "lines")),
     };
-    let below = match since {
+    let below = match look.rows_since(terminal) {
         0 => String::new(),
         new => format!(" · {} new", phrase::count(usize::try_from(new).unwrap_or(usize::MAX))),
     };

@@ -45,7 +45,7 @@ pub(super) fn draw(
         }
         (_, Some(Pane { look: Some(look), terminal, .. })) => {
             let told = strip(state, tab, theme).map(|(text, ..)| text);
-            return look::draw(look, look.rows_since(terminal), told.as_deref(), theme, area, buffer);
+            return look::draw(look, terminal, told.as_deref(), theme, area, buffer);
         }
         (_, Some(pane)) => {
             TerminalView::new(&pane.terminal).dimmed(dimmed).render(area, buffer);
