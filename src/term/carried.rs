@@ -25,14 +25,17 @@ const LOOKS: u32 = 0xe0e00;
 const BLINK: u32 = 1;
 const STRIKE: u32 = 2;
 const BOLD_AND_DIM: u32 = 4;
-const ALL_LOOKS: u32 = BLINK | STRIKE | BOLD_AND_DIM;
+const PROTECTED: u32 = 8;
+const ALL_LOOKS: u32 = BLINK | STRIKE | BOLD_AND_DIM | PROTECTED;
 
-/// The mark for those looks of a style that the crate cannot hold; none if it holds them all.
+/// The mark for those looks of a style that the crate cannot hold, and for that selective erasure leaves the cell (DECSCA); none
+/// if there is nothing of that.
 #[must_use]
-pub fn mark_of(style: Style) -> Option<char> {
+pub fn mark_of(style: Style, protected: bool) -> Option<char> {
     let bits = if style.blink { BLINK } else { 0 }
         | if style.strike { STRIKE } else { 0 }
-        | if style.bold && style.dim { BOLD_AND_DIM } else { 0 };
+        | if style.bold && style.dim { BOLD_AND_DIM } else { 0 }
+        | if protected { PROTECTED } else { 0 };
     char::from_u32(LOOKS + bits).filter(|_| bits != 0)
 }
 
@@ -55,6 +58,12 @@ pub struct Carried {
 }
 
 impl Carried {
+    /// Selective erasure leaves the cell.
+    #[must_use]
+    pub fn is_protected(self) -> bool {
+        self.looks & PROTECTED != 0
+    }
+
     /// What the crate holds of a cell's looks, with what it does not.
     #[must_use]
     pub fn complete(self, style: Style) -> Style {
@@ -150,11 +159,13 @@ mod tests {
             Style { strike: true, bold: true, ..Style::default() },
             Style { bold: true, dim: true, ..Style::default() },
         ] {
-            let mark = mark_of(style).unwrap();
+            let mark = mark_of(style, false).unwrap();
             let held = Style { blink: false, strike: false, dim: false, ..style };
             assert_eq!(split(&format!("x{mark}")).1.complete(held), style);
         }
-        assert_eq!(mark_of(Style { bold: true, underline: true, ..Style::default() }), None);
+        assert_eq!(mark_of(Style { bold: true, underline: true, ..Style::default() }, false), None);
+        let protected = mark_of(Style::default(), true).unwrap();
+        assert!(split(&format!("x{protected}")).1.is_protected());
     }
 
     #[test]

@@ -184,6 +184,15 @@ impl Emulator {
         Some((drawn, self.cell(row, col)?))
     }
 
+    /// Whether selective erasure leaves a cell.
+    #[must_use]
+    pub fn is_protected(&self, row: u16, col: u16) -> bool {
+        let screen = self.parser.screen();
+        let continues = screen.cell(row, col).is_some_and(vt100::Cell::is_wide_continuation);
+        let base = if continues { col.saturating_sub(1) } else { col };
+        screen.cell(row, base).is_some_and(|cell| carried::split(cell.contents()).1.is_protected())
+    }
+
     /// The rows of the screen as text, without the spaces at their ends.
     pub fn rows(&self) -> impl Iterator<Item = String> + '_ {
         self.parser.screen().rows(0, self.size().cols).map(|mut row| {
@@ -328,7 +337,7 @@ impl Sink {
                 write_style(cell.style, out);
             }
             out.push_str(if cell.text == "\u{fffd}" { "\u{10fffd}" } else { cell.text });
-            out.extend(carried::mark_of(cell.style));
+            out.extend(carried::mark_of(cell.style, false));
             out.extend(cells.link().map(|target| self.links.mark(target)));
             out.extend(std::mem::take(&mut prompt).then_some(carried::PROMPT));
         }

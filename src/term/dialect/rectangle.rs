@@ -1,6 +1,6 @@
 //! Rectangles of cells: copied, filled and erased by drawing them anew, which is all that `vt100` lets one do with a part of a
 //! row. What scrolls between left and right margins is moved so, and what a program asks for with the VT420's rectangle
-//! operations.
+//! operations. Selective erasure is here, too: it leaves the cells that DECSCA protects.
 
 use super::super::cell::Width;
 use super::rendition::Rendition;
@@ -99,6 +99,56 @@ impl Translator<'_> {
         self.go_back(back);
     }
 
+    /// As [`Self::blank`], but for the cells that are protected.
+    fn blank_selectively(&mut self, area: Rectangle) {
+        // No mark was ever drawn: nothing is protected.
+        if !self.state.marked {
+            self.blank(area);
+            return;
+        }
+        let back = self.cursor();
+        for row in area.top..=area.bottom {
+            let mut left = area.left;
+            for col in area.left..=area.right + 1 {
+                if col > area.right || self.emulator.is_protected(row - 1, col - 1) {
+                    self.blank(Rectangle { top: row, left, bottom: row, right: col - 1 });
+                    left = col + 1;
+                }
+            }
+        }
+        self.go_back(back);
+    }
+
+    /// DECSED, `CSI ? J`.
+    pub(super) fn erase_screen_selectively(&mut self, which: u16) {
+        let ((row, _), size) = (self.shown(), self.state.size);
+        let rows = |top, bottom| Rectangle { top, left: 1, bottom, right: size.cols };
+        match which {
+            0 => {
+                self.erase_row_selectively(0);
+                self.blank_selectively(rows(row + 1, size.rows));
+            }
+            1 => {
+                self.blank_selectively(rows(1, row - 1));
+                self.erase_row_selectively(1);
+            }
+            2 => self.blank_selectively(rows(1, size.rows)),
+            _ => {}
+        }
+    }
+
+    /// DECSEL, `CSI ? K`.
+    pub(super) fn erase_row_selectively(&mut self, which: u16) {
+        let ((row, col), cols) = (self.shown(), self.state.size.cols);
+        let (left, right) = match which {
+            0 => (col, cols),
+            1 => (1, col),
+            2 => (1, cols),
+            _ => return,
+        };
+        self.blank_selectively(Rectangle { top: row, left, bottom: row, right });
+    }
+
     /// Puts the cursor where [`Self::cursor`] said that it was. A wrap that was due no longer is.
     pub(super) fn go_back(&mut self, (row, col): (u16, u16)) {
         self.emit(format_args!("\x1b[{};{}H", row + 1, col + 1));
@@ -144,6 +194,13 @@ impl Translator<'_> {
     pub(super) fn erase_area(&mut self, params: &[u16]) {
         if let Some(area) = self.rectangle(params, 0) {
             self.blank(area);
+        }
+    }
+
+    /// DECSERA, `CSI top ; left ; bottom ; right $ {`.
+    pub(super) fn erase_area_selectively(&mut self, params: &[u16]) {
+        if let Some(area) = self.rectangle(params, 0) {
+            self.blank_selectively(area);
         }
     }
 

@@ -13,6 +13,8 @@ pub struct Rendition {
     style: Style,
     /// Shown as spaces.
     pub hidden: bool,
+    /// DECSCA: selective erasure leaves what is drawn. No SGR changes it.
+    pub protected: bool,
 }
 
 /// Whether the emulator understands a sequence as it came.
@@ -32,7 +34,7 @@ impl Rendition {
 
     /// What stands behind each character for the looks that the crate cannot hold.
     pub fn mark(&self) -> Option<char> {
-        carried::mark_of(self.style)
+        carried::mark_of(self.style, self.protected)
     }
 
     /// Whether there is a colour behind what is drawn, which rows and cells that come in get, too (`bce`).
@@ -56,7 +58,7 @@ impl Rendition {
         while let Some(parameter) = parameters.next() {
             let style = &mut self.style;
             match *parameter {
-                [] | [0] => *self = Self::default(),
+                [] | [0] => *self = Self { protected: self.protected, ..Self::default() },
                 [1] => style.bold = true,
                 [2] => style.dim = true,
                 [3] => style.italic = true,

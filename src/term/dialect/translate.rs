@@ -198,6 +198,10 @@ impl<'a> Translator<'a> {
             }
             b"r" => self.answer(format_args!("\x1bP1$r{};{}r\x1b\\", region.top, region.bottom)),
             b"s" => self.answer(format_args!("\x1bP1$r{};{}s\x1b\\", region.left, region.right)),
+            b"\"q" => {
+                let protected = u8::from(self.state.rendition.protected);
+                self.answer(format_args!("\x1bP1$r{protected}\"q\x1b\\"));
+            }
             b" q" => {
                 let shape = self.emulator.cursor_shape() as u8;
                 self.answer(format_args!("\x1bP1$r{shape} q\x1b\\"));
@@ -323,16 +327,18 @@ impl vte::Perform for Translator<'_> {
                 .iter()
                 .filter_map(|mode| mode.first())
                 .for_each(|mode| if last == 's' { self.save_mode(*mode) } else { self.restore_mode(*mode) }),
-            (b"?", 'J') if first < 3 => self.erase(format_args!("\x1b[{first}J")),
-            (b"?", 'K') => self.erase(format_args!("\x1b[{first}K")),
+            (b"?", 'J') => self.erase_screen_selectively(first),
+            (b"?", 'K') => self.erase_row_selectively(first),
+            (b"\"", 'q') if first <= 2 => self.state.rendition.protected = first == 1,
             (b"?", 'W') if first == 5 => self.state.tabs = super::TabStops::new(self.state.size.cols),
             (b" ", 'q') if first <= 6 => self.emit(format_args!("\x1b[{first} q")),
             (b"!", 'p') => self.soft_reset(),
-            (b"$", 'v' | 'x' | 'z') => {
+            (b"$", 'v' | 'x' | 'z' | '{') => {
                 let params: Vec<_> = params.iter().map(|param| param.first().copied().unwrap_or(0)).collect();
                 match last {
                     'v' => self.copy_area(&params),
                     'x' => self.fill_area(&params),
+                    '{' => self.erase_area_selectively(&params),
                     _ => self.erase_area(&params),
                 }
             }
