@@ -107,6 +107,7 @@ fn is_answer(answers: &[u8]) -> bool {
         }
         [b'P', ..] => {
             one == name
+                || one == "P0+r"
                 || one.split_once("$r").is_some_and(|(valid, setting)| {
                     ["P0", "P1"].contains(&valid)
                         && setting

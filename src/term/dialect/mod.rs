@@ -10,6 +10,7 @@
 //!
 //! Ordinary text, and the sequences that ordinary programs use most, are copied through without being taken apart.
 
+mod capability;
 mod charset;
 mod keyboard;
 mod margins;
@@ -68,6 +69,7 @@ impl Dialect {
                 Piece::Control(second) => parser.advance(&mut translator, &[0x1b, second]),
                 Piece::Sequence(part) => parser.advance(&mut translator, part),
                 Piece::Request(setting) => translator.report_setting(&setting),
+                Piece::Capabilities(names) => translator.report_capabilities(&names),
                 Piece::Nothing => {}
             }
             rest = &rest[length..];

@@ -1,8 +1,9 @@
 //! What the terminal answers when it is asked. Each answer is made of our own words and of numbers: nothing that the remote
 //! wrote is ever in it, since whoever can write to the screen (a file that is shown, a name in a list) could otherwise
 //! type at the shell. For that reason there is no answer to ENQ, to reports of title and icon name (`CSI 20 t`, `21 t`), to
-//! XTGETTCAP, to questions for the clipboard (OSC 52), or to DECRQCRA, whose checksum of one cell is the character in it; DECRQSS is
-//! answered in numbers, and never says what was asked; a colour (OSC 4, 10 to 12) is told in digits, whoever set it.
+//! questions for the clipboard (OSC 52), or to DECRQCRA, whose checksum of one cell is the character in it; DECRQSS is answered in
+//! numbers, and never says what was asked; XTGETTCAP from a table of its own; a colour (OSC 4, 10 to 12) is told in digits, whoever
+//! set it.
 
 /// A question, its final bytes, and what to say.
 pub struct Question {

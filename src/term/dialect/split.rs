@@ -20,8 +20,10 @@ pub enum Piece<'a> {
     Character(char),
     /// A C1 control that introduces a sequence: ESC and this byte.
     Control(u8),
-    /// DECRQSS: the setting that is asked for; none that we know is longer than two bytes.
+    /// DECRQSS: the setting that is asked for.
     Request(Vec<u8>),
+    /// XTGETTCAP: the names that are asked for, in hexadecimal.
+    Capabilities(Vec<u8>),
     /// Bytes of a sequence, for the parser.
     Sequence(&'a [u8]),
     /// Nothing to pass on.
@@ -41,8 +43,9 @@ pub struct Splitter {
     device: Option<Vec<u8>>,
 }
 
-/// Bytes of a DCS that are looked at: `$q` and a setting, and one more to see that it is longer.
-const MAX_DEVICE: usize = 5;
+/// Bytes of a DCS that are looked at: `$q` and a setting, or `+q` and the names of some capabilities. What is longer is cut, and
+/// asks for nothing that there is.
+const MAX_DEVICE: usize = 128;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
@@ -190,8 +193,14 @@ impl Splitter {
         let end = bytes.iter().position(ends);
         if end == Some(0) {
             let device = self.device.take().filter(|_| bytes[0] == 0x1b);
-            if let Some(setting) = device.as_deref().and_then(|device| device.strip_prefix(b"$q")) {
-                return (Piece::Request(setting.to_vec()), 0);
+            match device.as_deref() {
+                Some([b'$', b'q', setting @ ..]) => return (Piece::Request(setting.to_vec()), 0),
+                // The last name may be cut.
+                Some([b'+', b'q', ..]) if device.as_ref().is_some_and(|all| all.len() == MAX_DEVICE) => {
+                    return (Piece::Capabilities(Vec::new()), 0);
+                }
+                Some([b'+', b'q', names @ ..]) => return (Piece::Capabilities(names.to_vec()), 0),
+                _ => {}
             }
             self.enter(self.state.step(bytes[0]));
             return (Piece::Sequence(&bytes[..1]), 1);
@@ -231,7 +240,7 @@ mod tests {
                     Piece::Character(c) => text.push(c),
                     Piece::Control(second) => sequences.extend([0x1b, second]),
                     Piece::Sequence(part) => sequences.extend_from_slice(part),
-                    Piece::Request(setting) => sequences.extend(setting),
+                    Piece::Request(asked) | Piece::Capabilities(asked) => sequences.extend(asked),
                     Piece::Nothing => {}
                 }
                 rest = &rest[length..];
