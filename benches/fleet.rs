@@ -10,16 +10,17 @@ mod lists;
 #[path = "../tests/it/harness/program.rs"]
 #[allow(dead_code)]
 mod program;
+#[allow(dead_code)]
+mod region;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use program::{Program, Screen};
+use region::{Region, activity, until};
 use ssmtui::{
     config::Config,
     fleet::{Place, search::Engine},
@@ -33,8 +34,6 @@ use ssmtui::{
         view::{Theme, view},
     },
 };
-
-const BINARY: &str = env!("CARGO_BIN_EXE_ssmtui");
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -91,7 +90,7 @@ fn thread(size: usize) {
             let down = Event::Key(key::event("down".parse().unwrap()));
             happen(&mut state, down, now, &mut keys, &mut searches);
             let started = Instant::now();
-            terminal.draw(|frame| view(&state, Theme::COLOURED, frame)).unwrap();
+            terminal.draw(|frame| _ = view(&state, Theme::COLOURED, frame.buffer_mut())).unwrap();
             frames.push(started.elapsed());
         }
     }
@@ -105,65 +104,6 @@ fn thread(size: usize) {
     lists::report(&format!("{size}: an answer of the search, there"), &mut searches);
     lists::report(&format!("{size}: a key, there"), &mut keys);
     lists::report(&format!("{size}: a frame, there (scrolled)"), &mut frames);
-}
-
-/// The simulated region as a process of its own.
-struct Region {
-    child: Child,
-    environment: Vec<(String, String)>,
-}
-
-impl Region {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(BINARY)
-            .arg("sim")
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the region starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let home = std::env::temp_dir().join(format!("ssmtui-bench-home-{}", child.id()));
-        fs::create_dir_all(&home).unwrap();
-        // The list is read once and then stands still.
-        fs::write(home.join("config.toml"), "refresh = \"off\"\n").unwrap();
-        let mut environment: Vec<(String, String)> = [
-            ("HOME", home.display().to_string()),
-            ("SSMTUI_CONFIG", home.join("config.toml").display().to_string()),
-            ("PATH", std::env::var("PATH").unwrap_or_default()),
-            ("TERM", "xterm-256color".to_owned()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        while environment.iter().filter(|(name, _)| name.starts_with("AWS_")).count() < 5 {
-            let line = lines.next().expect("the region prints its exports").unwrap();
-            for word in line.split_whitespace() {
-                if let Some((name, value)) = word.trim_end_matches(';').split_once('=') {
-                    environment.push((name.to_owned(), value.trim_matches(['"', '\'']).to_owned()));
-                }
-            }
-        }
-        Self { child, environment }
-    }
-
-    fn app(&self) -> Program {
-        Program::start(BINARY, &[], &self.environment, 40, 140)
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// Waits as long as it takes.
-fn until(app: &Program, there: impl Fn(&Screen) -> bool) {
-    while !app.look(|screen| there(screen)) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn has_rows(screen: &Screen) -> bool {
@@ -181,7 +121,7 @@ fn app(size: usize) {
     let nodes = size.to_string();
     let region = Region::start(&["--nodes", &nodes]);
     let started = Instant::now();
-    let app = region.app();
+    let app = region.app(40, 140);
     until(&app, has_rows);
     println!(
         "{:<48} {:.1?}",
@@ -195,7 +135,7 @@ fn app(size: usize) {
     let (mut first, mut rows) = (Vec::new(), Vec::new());
     for _ in 0..10 {
         let started = Instant::now();
-        let app = region.app();
+        let app = region.app(40, 140);
         until(&app, |screen| screen.contains("Fleet"));
         first.push(started.elapsed());
         until(&app, has_rows);
@@ -210,7 +150,7 @@ fn app(size: usize) {
     let region = Region::start(&["--nodes", &nodes, "--fault", &limits[0], "--fault", &limits[1]]);
     let bound = (size as f64 / 50.0 - 100.0).max(0.0) / 40.0;
     let started = Instant::now();
-    let app = region.app();
+    let app = region.app(40, 140);
     until(&app, |screen| is_complete(&region) || screen.contains("not complete"));
     let outcome = if app.look(|screen| screen.contains("not complete")) { "broken off" } else { "complete" };
     println!(
@@ -234,17 +174,4 @@ fn idle(app: &Program, size: usize) {
     let status = fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap_or_default();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default().trim();
     println!("{:<48} {resident}", format!("{size}: memory of the whole app"));
-}
-
-/// Clock ticks of the process so far, and how often its threads went to sleep of their own will.
-fn activity(pid: u32) -> (u64, u64) {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = fields.get(11..13).map_or(0, |both| both.iter().filter_map(|n| n.parse::<u64>().ok()).sum());
-    let sleeps = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| {
-        let text = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0)
-    });
-    (ticks, sleeps.sum())
 }

@@ -5,10 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Widget;
 
-use super::cell;
 use super::copy::CopyMode;
 use super::palette::Palette;
-use super::widget::{draw_cell, paint};
+use super::widget::{blank_rows, draw_cell, paint};
 
 /// What is laid over the cells' own looks. Of what is selected, foreground and background change places.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,35 +43,32 @@ impl<'a> CopyView<'a> {
 impl Widget for CopyView<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
-        let blank = paint(cell::Style::default(), false);
-        for position in area.positions() {
-            let cell = &mut buffer[position];
-            cell.reset();
-            cell.set_style(blank);
-        }
-        for ((number, line, part), row) in self.copy.view().zip(area.rows()) {
-            let x = |column: usize| u16::try_from(column - part.start).unwrap_or(u16::MAX);
+        let mut view = self.copy.view();
+        for row in blank_rows(area, false, buffer) {
+            let Some((number, line, part)) = view.next() else { continue };
+            let width = row.len();
             for placed in self.copy.lines().cells(line, part.start) {
-                if placed.column >= part.end || x(placed.column) >= row.width {
+                let Some(column) = placed.column.checked_sub(part.start) else { continue };
+                if placed.column >= part.end || column >= width {
                     break;
                 }
-                if placed.column >= part.start {
-                    let style = placed.cell.style;
-                    let style = self.palette.map_or(style, |palette| palette.shown(style));
-                    draw_cell(&placed.cell, paint(style, false), x(placed.column), row, buffer);
-                }
+                let style = placed.cell.style;
+                let style = self.palette.map_or(style, |palette| palette.shown(style));
+                draw_cell(&placed.cell, paint(style, false), column, row);
             }
             let lit = |start: usize, end: usize| {
-                let (start, end) = (x(start.max(part.start)), x(end.max(part.start)).min(row.width));
-                Rect { x: row.x + start.min(end), width: end.saturating_sub(start), ..row }
+                let end = end.saturating_sub(part.start).min(width);
+                start.saturating_sub(part.start).min(end)..end
             };
             for (columns, current) in self.copy.found(line, part.clone()) {
                 let style = if current { self.lights.current } else { self.lights.found };
-                buffer.set_style(lit(columns.start, columns.end.min(part.end)), style);
+                for cell in &mut row[lit(columns.start, columns.end.min(part.end))] {
+                    cell.set_style(style);
+                }
             }
             let selected = self.copy.selected(number);
-            for position in lit(selected.start, selected.end).positions() {
-                buffer[position].modifier.toggle(Modifier::REVERSED);
+            for cell in &mut row[lit(selected.start, selected.end)] {
+                cell.modifier.toggle(Modifier::REVERSED);
             }
         }
     }

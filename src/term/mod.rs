@@ -36,7 +36,7 @@ mod hostile_tests;
 mod recorded_tests;
 
 pub use mode::{Cursor, CursorShape, InputModes, KeyEncoding, MouseEncoding, MouseMode};
-pub use terminal::{Clipboard, Fed, Terminal};
+pub use terminal::{Clipboard, Fed, Terminal, Touched};
 pub use widget::TerminalView;
 
 /// Size of a screen in cells. A terminal takes nothing below 1×1: a smaller one is taken as that.

@@ -42,10 +42,33 @@ impl std::fmt::Debug for Clipboard {
     }
 }
 
+/// What of the screen may look different than before; the cursor apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Touched {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This row.
+    Row(u16),
+    /// Whatever is on it.
+    Anything,
+}
+
+impl Touched {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, touched) | (touched, Self::Nothing) => touched,
+            (one, other) if one == other => one,
+            _ => Self::Anything,
+        }
+    }
+}
+
 /// A terminal that a remote program writes to.
 pub struct Terminal {
     emulator: Emulator,
     dialect: Dialect,
+    touched: Touched,
 }
 
 impl Terminal {
@@ -59,12 +82,17 @@ impl Terminal {
     #[must_use]
     pub fn with_scrollback(size: Size, scrollback: Scrollback) -> Self {
         let size = size.at_least_one();
-        Self { emulator: Emulator::new(size, scrollback), dialect: Dialect::new(size) }
+        let emulator = Emulator::new(size, scrollback);
+        Self { emulator, dialect: Dialect::new(size), touched: Touched::Nothing }
     }
 
     /// Takes what the remote wrote. Pieces may be cut anywhere, also inside of a character or a sequence.
     pub fn feed(&mut self, bytes: &[u8]) -> Fed {
         let mut fed = Fed::default();
+        if !bytes.is_empty() {
+            let row = self.dialect.only_row(&self.emulator, bytes);
+            self.touched = self.touched.and(row.map_or(Touched::Anything, Touched::Row));
+        }
         self.dialect.feed(&mut self.emulator, bytes, &mut fed);
         fed
     }
@@ -75,7 +103,19 @@ impl Terminal {
         if size != self.size() {
             self.emulator.resize(size);
             self.dialect.resize(size);
+            self.touched = Touched::Anything;
         }
+    }
+
+    /// What was touched since [`Terminal::take_touched`].
+    #[must_use]
+    pub fn touched(&self) -> Touched {
+        self.touched
+    }
+
+    /// The same, and from here on anew.
+    pub fn take_touched(&mut self) -> Touched {
+        std::mem::take(&mut self.touched)
     }
 
     /// Rows and columns.

@@ -1,6 +1,6 @@
 //! The terminal drawn into ratatui's buffer, cell by cell, without an allocation for each.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{self, Buffer};
 use ratatui::layout::Rect;
 use ratatui::style::{self, Modifier};
 use ratatui::widgets::Widget;
@@ -15,6 +15,7 @@ use super::cell::{Cell, Color, Style, Width};
 #[derive(Clone, Copy)]
 pub struct TerminalView<'a> {
     terminal: &'a Terminal,
+    first: u16,
     dimmed: bool,
 }
 
@@ -22,7 +23,14 @@ impl<'a> TerminalView<'a> {
     /// The screen as it is.
     #[must_use]
     pub fn new(terminal: &'a Terminal) -> Self {
-        Self { terminal, dimmed: false }
+        Self { terminal, first: 0, dimmed: false }
+    }
+
+    /// From this row of the screen on.
+    #[must_use]
+    pub fn from_row(mut self, first: u16) -> Self {
+        self.first = first;
+        self
     }
 
     /// Dimmed, as while the connection is lost.
@@ -51,37 +59,55 @@ pub(super) fn paint(style: Style, dimmed: bool) -> style::Style {
     }
 }
 
-/// Draws a cell `col` columns into `row`, if it fits there.
-pub(super) fn draw_cell(cell: &Cell<'_>, style: style::Style, col: u16, row: Rect, buffer: &mut Buffer) {
+/// Draws a cell `col` columns into a row of the buffer, if it fits there.
+pub(super) fn draw_cell(cell: &Cell<'_>, style: style::Style, col: usize, row: &mut [buffer::Cell]) {
     let columns = columns(cell);
-    if columns == 0 || col.saturating_add(columns) > row.width {
-        return;
-    }
-    let x = row.left() + col;
-    let symbol = symbol(cell.text, columns);
-    buffer[(x, row.y)].set_symbol(symbol).set_style(style);
-    if columns == 2 {
+    let mut symbol = symbol(cell.text, columns);
+    for drawn in row.get_mut(col..col + usize::from(columns)).unwrap_or_default() {
+        // Most are blank already.
+        if drawn.symbol() != symbol {
+            drawn.set_symbol(symbol);
+        }
+        drawn.set_style(style);
         // As ratatui does for its own wide characters: the diff skips what is under them.
-        buffer[(x + 1, row.y)].set_symbol(" ").set_style(style);
+        symbol = " ";
     }
+}
+
+/// The cells of each row of an area that lies within the buffer, made blank.
+pub(super) fn blank_rows(
+    area: Rect,
+    dimmed: bool,
+    buffer: &mut Buffer,
+) -> impl Iterator<Item = &mut [buffer::Cell]> {
+    let blank = paint(Style::default(), dimmed);
+    let (first, width) = (usize::from(area.x - buffer.area.x), usize::from(area.width));
+    let rows = buffer.content.chunks_mut(usize::from(buffer.area.width).max(1));
+    let rows = rows.skip(usize::from(area.y - buffer.area.y)).take(usize::from(area.height));
+    rows.map(move |row| {
+        let row = &mut row[first..first + width];
+        for cell in &mut *row {
+            cell.reset();
+            cell.set_style(blank);
+        }
+        row
+    })
 }
 
 impl Widget for TerminalView<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
-        let blank = paint(Style::default(), self.dimmed);
-        for position in area.positions() {
-            let cell = &mut buffer[position];
-            cell.reset();
-            cell.set_style(blank);
-        }
         let (size, palette) = (self.terminal.size(), self.terminal.palette());
-        for (number, row) in (0..size.rows).zip(area.rows()) {
-            for col in 0..size.cols.min(row.width) {
-                if let Some(cell) = self.terminal.cell(number, col) {
-                    let style = palette.shown(cell.style);
-                    draw_cell(&cell, paint(style, self.dimmed), col, row, buffer);
+        let looks = |style| paint(palette.shown(style), self.dimmed);
+        // Cells beside each other mostly look the same.
+        let mut latest = (Style::default(), looks(Style::default()));
+        for (number, row) in (self.first..).zip(blank_rows(area, self.dimmed, buffer)) {
+            for col in 0..size.cols.min(area.width) {
+                let Some(cell) = self.terminal.cell(number, col) else { break };
+                if cell.style != latest.0 {
+                    latest = (cell.style, looks(cell.style));
                 }
+                draw_cell(&cell, latest.1, col.into(), row);
             }
         }
     }

@@ -23,11 +23,16 @@ use super::{
     keep::Keep,
     keymap::Keymap,
     screen::Screen,
-    state::{State, chooser::Group, form::Saved, forward::Wish, query},
+    state::{State, chooser::Group, form::Saved, forward::Wish, query, tab::Tab},
     update::{begin, update},
-    view::{Theme, cursor_shape, view},
+    view::{Theme, cursor_shape, row_of_session, view, view_row},
 };
-use crate::{aws::Ground, config::Config, fleet::Place, term};
+use crate::{
+    aws::Ground,
+    config::Config,
+    fleet::Place,
+    term::{self, Touched},
+};
 
 /// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
 /// the echo is what users feel.
@@ -128,7 +133,8 @@ impl App {
         loop {
             // A frame that is owed wakes the loop; so does a deadline of the state.
             let held = self.state.held_until();
-            let frame = self.state.dirty.then(|| held.map_or(drawn + FRAME, |held| held.max(drawn + FRAME)));
+            let owed = self.state.dirty || self.state.wrote;
+            let frame = owed.then(|| held.map_or(drawn + FRAME, |held| held.max(drawn + FRAME)));
             let wake = [frame, self.state.next_deadline()].into_iter().flatten().min();
             let sleep = pin!(async {
                 match wake {
@@ -179,10 +185,16 @@ impl App {
                 }
             }
             let held = self.state.held_until().is_some_and(|until| Instant::now() < until);
-            if self.state.dirty && !held && (urgent || echo_awaited || drawn.elapsed() >= FRAME) {
+            let echoes = echo_awaited && self.state.wrote;
+            if held {
+                // The change is to be seen at once.
+            } else if echoes && self.draw_row()? {
+                echo_awaited = false;
+            } else if (self.state.dirty || self.state.wrote) && (urgent || echoes || drawn.elapsed() >= FRAME)
+            {
+                echo_awaited &= !self.state.wrote;
                 self.draw()?;
                 drawn = Instant::now();
-                echo_awaited = false;
             }
             echo_awaited |= urgent;
         }
@@ -200,6 +212,9 @@ impl App {
     }
 
     fn happened(&mut self, event: Event) -> io::Result<Next> {
+        if let Event::Resized(_) = event {
+            self.screen.forget();
+        }
         let effects = update(&mut self.state, event, now());
         self.perform(effects)
     }
@@ -221,10 +236,30 @@ impl App {
 
     fn draw(&mut self) -> io::Result<()> {
         self.state.now = now();
+        if let Some(pane) = self.state.tabs.current_mut().and_then(Tab::pane_mut) {
+            pane.terminal.take_touched();
+        }
         let (state, theme) = (&self.state, self.theme);
-        self.screen.draw(cursor_shape(state), |frame| view(state, theme, frame))?;
-        self.state.dirty = false;
+        self.screen.draw(state.size, cursor_shape(state), |buffer| view(state, theme, buffer))?;
+        (self.state.dirty, self.state.wrote) = (false, false);
         Ok(())
+    }
+
+    /// Draws the one row that the session in front has changed, if it is but one; whether it was. What else is to be drawn waits for the
+    /// next frame.
+    fn draw_row(&mut self) -> io::Result<bool> {
+        let Some(pane) = self.state.tabs.current_mut().and_then(Tab::pane_mut) else { return Ok(false) };
+        let Touched::Row(row) = pane.terminal.touched() else { return Ok(false) };
+        let state = &self.state;
+        let Some(at) = row_of_session(state, row) else { return Ok(false) };
+        let drawn = self.screen.draw_row(at, cursor_shape(state), |buffer| view_row(state, row, buffer))?;
+        if drawn {
+            self.state.wrote = false;
+            if let Some(pane) = self.state.tabs.current_mut().and_then(Tab::pane_mut) {
+                pane.terminal.take_touched();
+            }
+        }
+        Ok(drawn)
     }
 }
 

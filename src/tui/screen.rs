@@ -1,7 +1,7 @@
 //! The user's terminal: taken over, and given back whatever happens.
 
 use std::{
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, IsTerminal, Write},
     sync::{
         Once,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +10,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crossterm::{
-    cursor::{SetCursorStyle, Show},
+    cursor::{Hide, MoveTo, SetCursorStyle, Show},
     event::{
         DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
         EnableFocusChange, EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
@@ -18,11 +18,15 @@ use crossterm::{
     },
     execute, queue,
     terminal::{
-        BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-        disable_raw_mode, enable_raw_mode, supports_keyboard_enhancement,
+        BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+        LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, supports_keyboard_enhancement,
     },
 };
-use ratatui::{Frame, Terminal, backend::CrosstermBackend};
+use ratatui::{
+    backend::{Backend, CrosstermBackend},
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
 
 use super::Error;
 use crate::term::{self, CursorShape};
@@ -44,9 +48,13 @@ const MAY_TELL_KEYS_APART: &[&str] = &[
 /// Whether the terminal was asked to tell keys apart, for whoever gives it back.
 static KEYS_APART: AtomicBool = AtomicBool::new(false);
 
-/// The user's terminal while it is ours.
+/// The user's terminal while it is ours: what it shows, and the frame that is drawn next. ratatui's own `Terminal` would ask for the
+/// window's size and write in three pieces for each frame, and cannot go on from a frame of before.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    shown: Buffer,
+    next: Buffer,
+    /// What goes to the terminal, in one piece.
+    out: Vec<u8>,
     shape: CursorShape,
 }
 
@@ -67,11 +75,13 @@ impl Screen {
             EnableMouseCapture,
             EnableFocusChange
         );
-        let terminal = entered.and_then(|()| tell_keys_apart()).and_then(|()| {
-            Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 << 10, io::stdout())))
-        });
-        match terminal {
-            Ok(terminal) => Ok(Self { terminal, shape: CursorShape::Default }),
+        match entered.and_then(|()| tell_keys_apart()) {
+            Ok(()) => Ok(Self {
+                shown: Buffer::default(),
+                next: Buffer::default(),
+                out: Vec::new(),
+                shape: CursorShape::Default,
+            }),
             Err(error) => {
                 restore();
                 Err(error.into())
@@ -84,36 +94,87 @@ impl Screen {
         KEYS_APART.load(Ordering::Relaxed)
     }
 
-    /// The window's size.
+    /// The window's size, as it is now.
     pub(super) fn size(&self) -> io::Result<term::Size> {
-        let size = self.terminal.size()?;
-        Ok(term::Size { rows: size.height, cols: size.width })
+        let (cols, rows) = crossterm::terminal::size()?;
+        Ok(term::Size { rows, cols })
     }
 
-    /// Draws a frame in one piece.
-    pub(super) fn draw(&mut self, shape: CursorShape, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(draw)?;
+    /// The window changed: what it shows now is not known.
+    pub(super) fn forget(&mut self) {
+        self.shown = Buffer::default();
+    }
+
+    /// Draws a frame of a size; `draw` says where the cursor is.
+    pub(super) fn draw(
+        &mut self,
+        size: term::Size,
+        shape: CursorShape,
+        draw: impl FnOnce(&mut Buffer) -> Option<Position>,
+    ) -> io::Result<()> {
+        let area = Rect::new(0, 0, size.cols, size.rows);
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        if self.shown.area != area {
+            queue!(self.out, Clear(ClearType::All))?;
+            (self.shown, self.next) = (Buffer::empty(area), Buffer::empty(area));
+        }
+        self.next.reset();
+        let cursor = draw(&mut self.next);
+        CrosstermBackend::new(&mut self.out).draw(self.shown.diff_iter(&self.next))?;
+        std::mem::swap(&mut self.shown, &mut self.next);
+        self.finish(cursor, shape)
+    }
+
+    /// Draws one row of the window over what is shown; not if that is not known. Whether it was drawn.
+    pub(super) fn draw_row(
+        &mut self,
+        row: u16,
+        shape: CursorShape,
+        draw: impl FnOnce(&mut Buffer) -> Option<Position>,
+    ) -> io::Result<bool> {
+        let width = usize::from(self.shown.area.width);
+        let cells = usize::from(row) * width..(usize::from(row) + 1) * width;
+        let Some(shown) = self.shown.content.get_mut(cells) else { return Ok(false) };
+        let area = Rect { y: row, height: 1, ..self.shown.area };
+        let before = Buffer { area, content: shown.to_vec() };
+        let mut after = before.clone();
+        let cursor = draw(&mut after);
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        CrosstermBackend::new(&mut self.out).draw(before.diff_iter(&after))?;
+        shown.clone_from_slice(&after.content);
+        self.finish(cursor, shape)?;
+        Ok(true)
+    }
+
+    /// Puts the cursor where it belongs, and sends the frame.
+    fn finish(&mut self, cursor: Option<Position>, shape: CursorShape) -> io::Result<()> {
+        match cursor {
+            Some(Position { x, y }) => queue!(self.out, MoveTo(x, y), Show)?,
+            None => queue!(self.out, Hide)?,
+        }
         if shape != self.shape {
             self.shape = shape;
-            queue!(self.terminal.backend_mut(), style(shape))?;
+            queue!(self.out, style(shape))?;
         }
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        Write::flush(self.terminal.backend_mut())
+        queue!(self.out, EndSynchronizedUpdate)?;
+        let mut stdout = io::stdout().lock();
+        let sent = stdout.write_all(&self.out).and_then(|()| stdout.flush());
+        self.out.clear();
+        sent
     }
 
     /// Puts text on the clipboard of the user's terminal (OSC 52), which may be on another machine.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
-        let out = self.terminal.backend_mut();
-        write!(out, "\x1b]52;c;{}\x07", STANDARD.encode(text))?;
-        Write::flush(out)
+        let mut stdout = io::stdout().lock();
+        write!(stdout, "\x1b]52;c;{}\x07", STANDARD.encode(text))?;
+        stdout.flush()
     }
 
     /// Rings the bell.
     pub(super) fn bell(&mut self) -> io::Result<()> {
-        let out = self.terminal.backend_mut();
-        out.write_all(b"\x07")?;
-        Write::flush(out)
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(b"\x07")?;
+        stdout.flush()
     }
 }
 

@@ -19,6 +19,7 @@ mod osc;
 mod rectangle;
 mod rendition;
 mod reply;
+mod row;
 mod split;
 mod tab;
 mod text;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Fed, Size, Terminal};
+use super::super::{Fed, Size, Terminal, Touched};
 
 /// Everything about a terminal that can be seen.
 fn seen(terminal: &Terminal) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -118,6 +118,37 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => csi, 2 => mode, 3 => escape, 4 => text, 1 => noise]
 }
 
+/// What a shell sends back for a key, or close to it.
+fn echoed() -> impl Strategy<Value = Vec<u8>> {
+    let part = prop::sample::select(vec![
+        "a",
+        "ls -l",
+        " ",
+        "\r",
+        "\x08",
+        "\x08\x1b[K",
+        "\x1b[C",
+        "\x1b[3P",
+        "\x1b[1@",
+        "\x1b[m",
+        "\x1b[1;32m",
+        "\x1b[2K",
+        "\x1b[4X",
+        "\x07",
+        "\n",
+        "\t",
+        "\x1b[A",
+        "é",
+    ]);
+    prop::collection::vec(part, 1..5).prop_map(|parts| parts.concat().into_bytes())
+}
+
+fn rows(terminal: &Terminal) -> Vec<String> {
+    let size = terminal.size();
+    let row = |row| (0..size.cols).map(|col| format!("{:?}", terminal.cell(row, col))).collect();
+    (0..size.rows).map(row).collect()
+}
+
 fn size() -> impl Strategy<Value = Size> {
     prop_oneof![(1..6_u16, 1..12_u16), (1..=60_u16, 1..=200_u16)].prop_map(|(rows, cols)| Size { rows, cols })
 }
@@ -154,6 +185,26 @@ proptest! {
     }
 
     #[test]
+    fn what_is_said_to_touch_one_row_leaves_the_others_alone(
+        size in size(),
+        before in prop::collection::vec(fragment(), 0..12),
+        pieces in prop::collection::vec(prop_oneof![4 => echoed(), 1 => fragment()], 1..40),
+    ) {
+        let mut terminal = Terminal::new(size);
+        terminal.feed(&before.concat());
+        terminal.take_touched();
+        for piece in pieces {
+            let (rows, kept) = (rows(&terminal), terminal.scrollback_len());
+            terminal.feed(&piece);
+            let Touched::Row(touched) = terminal.take_touched() else { continue };
+            let mut expected = self::rows(&terminal);
+            prop_assert_eq!(terminal.scrollback_len(), kept);
+            expected[usize::from(touched)].clone_from(&rows[usize::from(touched)]);
+            prop_assert_eq!(expected, rows, "{:?}", String::from_utf8_lossy(&piece));
+        }
+    }
+
+    #[test]
     fn nothing_panics_with_resizes_between(
         steps in prop::collection::vec((size(), prop::collection::vec(fragment(), 0..20)), 1..12),
     ) {
@@ -179,6 +230,31 @@ impl Seeded {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
+}
+
+#[test]
+fn the_echo_of_a_key_touches_its_row() {
+    let mut terminal = Terminal::new(Size { rows: 3, cols: 10 });
+    terminal.feed(b"\x1b[?2004h\r\n$ ");
+    assert_eq!(terminal.take_touched(), Touched::Anything);
+    assert_eq!(terminal.take_touched(), Touched::Nothing);
+    for (bytes, touched) in [
+        ("l", Touched::Row(1)),
+        ("\x08\x1b[K", Touched::Row(1)),
+        ("\x1b[1mword\x1b[m", Touched::Row(1)),
+        // The last column can be filled; what comes then goes on below.
+        ("1234", Touched::Row(1)),
+        ("5", Touched::Anything),
+        ("\x1b", Touched::Anything),
+        ("[J", Touched::Anything),
+        ("\n", Touched::Anything),
+    ] {
+        terminal.feed(bytes.as_bytes());
+        assert_eq!(terminal.take_touched(), touched, "{bytes:?}");
+    }
+    terminal.feed(b"a");
+    terminal.resize(Size { rows: 4, cols: 10 });
+    assert_eq!(terminal.take_touched(), Touched::Anything);
 }
 
 #[test]

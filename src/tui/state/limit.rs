@@ -42,12 +42,19 @@ impl Limits {
         (self.began, self.active) = (now, now);
     }
 
-    /// Data went one way or the other.
-    pub fn active(&mut self, now: Instant) {
+    /// Data went one way or the other; whether what is shown of the limits changes with it.
+    pub fn active(&mut self, now: Instant) -> bool {
+        let before = self.idle_words(now);
         self.active = now;
         if self.left(Limit::Maximum, now).is_none_or(|left| left > WARN) {
             self.warned = false;
         }
+        before != self.idle_words(now)
+    }
+
+    /// What is left before silence ends it, as it is shown.
+    pub fn idle_words(&self, now: Instant) -> Option<String> {
+        self.left(Limit::Idle, now).map(words)
     }
 
     /// What is left of a limit.

@@ -102,8 +102,10 @@ pub struct State {
     pub note: Option<Note>,
     /// The program is being left: until when at most.
     pub leaving: Option<Instant>,
-    /// Something on the screen changed since it was drawn.
+    /// Something on the screen changed since it was drawn, beside what the session in front wrote.
     pub dirty: bool,
+    /// The session in front wrote something since it was drawn.
+    pub wrote: bool,
 }
 
 /// What is known of the user's terminal.
@@ -175,6 +177,7 @@ impl State {
             note: None,
             leaving: None,
             dirty: true,
+            wrote: false,
         }
     }
 

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use ratatui::{buffer::Buffer, layout::Rect};
+
 use super::stage::{PLACE, Stage, USUAL, failure, ticket};
 use crate::{
     session::{self, End},
+    term::Touched,
     tui::{
         action::Context,
         event::{Effect, Event},
@@ -12,6 +15,7 @@ use crate::{
             popup::{Popup, Question},
             tab::{Dot, Phase},
         },
+        view::{Theme, row_of_session, view, view_row},
     },
 };
 
@@ -182,6 +186,35 @@ fn a_hidden_tab_is_parsed_marked_and_not_drawn() {
 }
 
 #[test]
+fn one_row_drawn_alone_looks_as_in_the_whole_frame() {
+    let mut stage = Stage::listed(USUAL);
+    let life = stage.opens("web-1");
+    stage.output(life, "one\r\n\x1b[32mtwo\x1b[m $ ");
+    stage.state.tabs.current_mut().unwrap().pane_mut().unwrap().terminal.take_touched();
+    stage.output(life, "\x1b[1mls\x1b[m");
+    let terminal = &stage.state.tabs.current().unwrap().pane().unwrap().terminal;
+    assert_eq!(terminal.touched(), Touched::Row(1));
+    let whole = stage.buffer();
+    let at = row_of_session(&stage.state, 1).unwrap();
+    let mut row = Buffer::empty(Rect { y: at, height: 1, ..whole.area });
+    let mut other = Buffer::empty(whole.area);
+    assert_eq!(view_row(&stage.state, 1, &mut row), view(&stage.state, Theme::COLOURED, &mut other));
+    for x in whole.area.columns().map(|column| column.x) {
+        assert_eq!(row[(x, at)], whole[(x, at)]);
+    }
+    assert_eq!(row_of_session(&stage.state, 99), None, "no such row");
+    // Something lies over it, or the keys mean something else.
+    for keys in ["ctrl-]", "ctrl-] ?", "ctrl-] ["] {
+        stage.press(keys);
+        assert_eq!(row_of_session(&stage.state, 1), None, "{keys}");
+        stage.press("esc");
+    }
+    assert_eq!(row_of_session(&stage.state, 1), Some(at));
+    stage.session(life, session::Event::Silent { since: stage.now.instant });
+    assert_eq!(row_of_session(&stage.state, 1), None, "it is dimmed");
+}
+
+#[test]
 fn a_key_for_the_session_draws_nothing_and_another_tab_does() {
     let mut stage = Stage::listed(USUAL);
     stage.opens("web-1");
@@ -189,6 +222,16 @@ fn a_key_for_the_session_draws_nothing_and_another_tab_does() {
     stage.state.dirty = false;
     stage.types("x");
     assert!(!stage.state.dirty, "the echo will");
+    let life = stage.state.tabs.current().unwrap().life();
+    stage.output(life, "x");
+    assert!(stage.state.wrote && !stage.state.dirty, "it can be drawn by itself");
+    stage.output(life, "\x1b]2;title\x07");
+    assert!(stage.state.dirty, "the title is elsewhere");
+    stage.state.dirty = false;
+    stage.session(life, session::Event::RoundTrip(Duration::from_micros(48_100)));
+    assert!(std::mem::take(&mut stage.state.dirty));
+    stage.session(life, session::Event::RoundTrip(Duration::from_micros(48_900)));
+    assert!(!stage.state.dirty, "the same in the footer");
     stage.press("alt-2");
     assert!(stage.state.dirty);
 }

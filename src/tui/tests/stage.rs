@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossterm::event::MouseEvent;
-use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     config::Config,
@@ -224,10 +224,9 @@ impl Stage {
     }
 
     pub(super) fn buffer(&self) -> Buffer {
-        let mut terminal =
-            Terminal::new(TestBackend::new(self.state.size.cols, self.state.size.rows)).unwrap();
-        terminal.draw(|frame| view(&self.state, Theme::COLOURED, frame)).unwrap();
-        terminal.backend().buffer().clone()
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.state.size.cols, self.state.size.rows));
+        view(&self.state, Theme::COLOURED, &mut buffer);
+        buffer
     }
 
     /// The screen as text, spaces at the ends of lines left out.

@@ -136,11 +136,11 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     std::mem::take(out)
 }
 
-/// The tab whose session has the keys, if nothing on the screen tells of them.
-fn quiet(state: &State) -> Option<TabId> {
+/// The tab whose session has the keys, if nothing on the screen tells of them, and what is told of its idle time.
+fn quiet(state: &State) -> Option<(TabId, Option<String>)> {
     let tab = state.tabs.current().filter(|tab| tab.paste_percent().is_none())?;
     let quiet = state.context() == Context::Pane && state.pending.is_empty() && state.note.is_none();
-    quiet.then_some(tab.id)
+    quiet.then(|| (tab.id, tab.limits.idle_words(state.now.instant)))
 }
 
 /// What happens before the first event: the ways to AWS are looked for while the first frame is drawn.

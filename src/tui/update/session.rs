@@ -322,14 +322,16 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
             super::kept::opened(state, life, out);
         }
         Event::Output(bytes) => {
-            tab.limits.active(now);
+            let limits = tab.limits.active(now) && shown;
             let (shows, clipboard) = output(tab, |pane| pane.feed(&bytes), shown, now, out);
-            return clipboard::wanted(state, life.tab, clipboard, out) | shows;
+            state.wrote |= shown;
+            return clipboard::wanted(state, life.tab, clipboard, out) | shows | limits;
         }
         Event::ErrorOutput(bytes) => {
-            tab.limits.active(now);
+            let limits = tab.limits.active(now) && shown;
             let (shows, clipboard) = output(tab, |pane| pane.feed_error(&bytes), shown, now, out);
-            return clipboard::wanted(state, life.tab, clipboard, out) | shows;
+            state.wrote |= shown;
+            return clipboard::wanted(state, life.tab, clipboard, out) | shows | limits;
         }
         Event::ExitCode(code) => tab.exit = Some(code),
         // Signals of port sessions; those of a forward come as its own events.
@@ -358,8 +360,9 @@ pub(super) fn happened(state: &mut State, life: Life, event: Event, out: &mut Ve
         Event::Paused => tab.link.paused = true,
         Event::Unpaused => tab.link.paused = false,
         Event::RoundTrip(time) => {
-            tab.link.round_trip = Some(time);
-            return shown;
+            let told = |time: Option<Duration>| time.map(|time| time.as_millis());
+            let before = tab.link.round_trip.replace(time);
+            return shown && told(before) != told(Some(time));
         }
         Event::Ended(end) => {
             let had_begun = tab.is_live();
@@ -435,8 +438,8 @@ fn limit(state: &mut State) {
     }
 }
 
-/// What the instance wrote; whether it shows: a hidden tab's output is parsed, and at most its dot changes. And what it wants on
-/// the clipboard.
+/// What the instance wrote; whether more shows of it than itself: a hidden tab's output is parsed, and at most its dot changes. And what
+/// it wants on the clipboard.
 fn output(
     tab: &mut Tab,
     feed: impl FnOnce(&mut Pane) -> term::Fed,
@@ -455,7 +458,7 @@ fn output(
         out.push(Effect::Bell);
     }
     if shown {
-        return (true, fed.clipboard);
+        return (fed.title_changed, fed.clipboard);
     }
     let unseen = tab.unseen.max(if fed.bell { Unseen::Bell } else { Unseen::Output });
     (std::mem::replace(&mut tab.unseen, unseen) != unseen, fed.clipboard)

@@ -17,7 +17,6 @@ mod query;
 mod theme;
 
 use ratatui::{
-    Frame,
     buffer::Buffer,
     layout::{Position, Rect},
     style::Style,
@@ -29,16 +28,13 @@ pub use self::{popup::last_line as popup_lines, theme::Theme};
 use super::{layout, state::State};
 use crate::term::CursorShape;
 
-/// Draws the state.
-pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
-    let area = frame.area();
-    // The window may have changed since the last event; never draw outside of it.
-    let size = crate::term::Size { rows: area.height, cols: area.width };
-    if size != state.size || area.area() == 0 {
-        return;
+/// Draws the state into a buffer of the window's size; where the cursor is.
+pub fn view(state: &State, theme: Theme, buffer: &mut Buffer) -> Option<Position> {
+    let area = buffer.area;
+    let bands = layout::bands(state.size);
+    if area.area() == 0 {
+        return None;
     }
-    let bands = layout::bands(size);
-    let buffer = frame.buffer_mut();
     let mut cursor = match state.tabs.current() {
         None => fleet::draw(state, theme, buffer),
         Some(tab) => pane::draw(state, tab, theme, bands.body, buffer),
@@ -52,9 +48,21 @@ pub fn view(state: &State, theme: Theme, frame: &mut Frame) {
         cursor = popup::draw(state, theme, area, buffer);
     }
     footer::draw_following(state, theme, bands, buffer);
-    if let Some(at) = cursor.filter(|at| area.contains(*at)) {
-        frame.set_cursor_position(at);
-    }
+    cursor.filter(|at| area.contains(*at))
+}
+
+/// Where the row of the terminal in front is on the window, if that row alone can be drawn anew: nothing lies over the session.
+pub fn row_of_session(state: &State, row: u16) -> Option<u16> {
+    let bare = state.popup.is_none() && state.leaving.is_none() && state.pending.is_empty();
+    let body = layout::bands(state.size).body;
+    let tab = state.tabs.current().filter(|tab| bare && pane::is_bare(state, tab))?;
+    (row < body.height && tab.pane().is_some()).then_some(body.y + row)
+}
+
+/// Draws that row into a buffer of it alone; where the cursor is.
+pub fn view_row(state: &State, row: u16, buffer: &mut Buffer) -> Option<Position> {
+    let tab = state.tabs.current()?;
+    pane::draw_row(tab, row, layout::bands(state.size).body, buffer)
 }
 
 /// What the cursor shall look like: as the session on the screen has it, else as the user's terminal does.

@@ -49,7 +49,10 @@ pub(super) fn draw(
         }
         (_, Some(pane)) => {
             TerminalView::new(&pane.terminal).dimmed(dimmed).render(area, buffer);
-            pane.terminal.text().lines().count() as u16
+            match tab.phase {
+                Phase::Ended(_) => pane.terminal.text().lines().count() as u16,
+                _ => 0,
+            }
         }
         _ => 0,
     };
@@ -61,8 +64,27 @@ pub(super) fn draw(
     if let Some((text, detail, style)) = strip(state, tab, theme) {
         draw_strip(&text, &detail, theme.strip(style), area, buffer);
     }
+    cursor(tab, area)
+}
+
+fn cursor(tab: &Tab, area: Rect) -> Option<Position> {
     let cursor = tab.pane()?.terminal.cursor().filter(|_| tab.is_live())?;
     Some(Position { x: area.x + cursor.col, y: area.y + cursor.row })
+}
+
+/// Whether its session is shown as it is, with nothing over it.
+pub(super) fn is_bare(state: &State, tab: &Tab) -> bool {
+    matches!(tab.phase, Phase::Live)
+        && tab.link.silent.is_none()
+        && tab.look().is_none()
+        && strip(state, tab, Theme::PLAIN).is_none()
+}
+
+/// Draws one row of a session with nothing over it; where the cursor is.
+pub(super) fn draw_row(tab: &Tab, row: u16, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let place = Rect { y: area.y + row, height: 1, ..area };
+    TerminalView::new(&tab.pane()?.terminal).from_row(row).render(place, buffer);
+    cursor(tab, area)
 }
 
 /// The one thing to say across the top of a session: what matters most first.
