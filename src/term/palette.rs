@@ -28,13 +28,13 @@ impl Rgb {
             }
             let first = |part: usize| {
                 let value = hexadecimal(&digits[part * each..][..each])?;
-                Some((value << (16 - 4 * each) >> 8) as u8)
+                Some(((value << (16 - 4 * each)) >> 8) as u8)
             };
             return Some(Self(first(0)?, first(1)?, first(2)?));
         }
         let mut channels = text.strip_prefix("rgb:")?.split('/').map(|digits| {
             let value = hexadecimal(digits)?;
-            Some((value * 0xffff / ((1 << (4 * digits.len())) - 1) >> 8) as u8)
+            Some(((value * 0xffff / ((1 << (4 * digits.len())) - 1)) >> 8) as u8)
         });
         let color = Self(channels.next()??, channels.next()??, channels.next()??);
         channels.next().is_none().then_some(color)

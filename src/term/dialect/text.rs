@@ -140,7 +140,7 @@ impl Translator<'_> {
         };
         let end = (0..text.len()).find(special).unwrap_or(text.len());
         let (plain, rest) = text.split_at(end);
-        if plain.bytes().max() < Some(WIDE) {
+        if plain.bytes().all(|byte| byte < WIDE) {
             self.state.out.extend_from_slice(plain.as_bytes());
         } else {
             self.maybe_wide_text(plain);
