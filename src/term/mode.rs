@@ -62,6 +62,8 @@ pub enum KeyEncoding {
     Kitty {
         /// All keys, also those that type text.
         all: bool,
+        /// With the text that the key types, where all keys are written so.
+        text: bool,
     },
 }
 

@@ -11,7 +11,10 @@ pub fn encode(key: &KeyEvent, encoding: KeyEncoding, out: &mut Vec<u8>) -> bool 
     match encoding {
         KeyEncoding::Legacy => false,
         KeyEncoding::OtherKeys { all } => other_keys(code, modifiers, all, out),
-        KeyEncoding::Kitty { all } => kitty(code, modifiers, all, out),
+        KeyEncoding::Kitty { all, text } => {
+            let typed = typed(key).filter(|_| all && text);
+            kitty(code, modifiers, all, typed, out)
+        }
     }
 }
 
@@ -27,6 +30,17 @@ fn told(key: &KeyEvent) -> (KeyCode, KeyModifiers) {
     }
 }
 
+/// The character that a key types, where it types one.
+fn typed(key: &KeyEvent) -> Option<char> {
+    let KeyCode::Char(c) = key.code else { return None };
+    let mut upper = c.to_uppercase();
+    let shifted = match (upper.next(), upper.next()) {
+        (Some(upper), None) if key.modifiers.contains(KeyModifiers::SHIFT) => upper,
+        _ => c,
+    };
+    ((key.modifiers - KeyModifiers::SHIFT).is_empty() && !c.is_control()).then_some(shifted)
+}
+
 /// Both count from 1 and have a bit for each modifier; kitty has three more.
 fn parameter(modifiers: KeyModifiers) -> u8 {
     let bits = [
@@ -40,7 +54,7 @@ fn parameter(modifiers: KeyModifiers) -> u8 {
     1 + bits.iter().filter(|(held, _)| modifiers.contains(*held)).map(|(_, bit)| bit).sum::<u8>()
 }
 
-fn kitty(code: KeyCode, modifiers: KeyModifiers, all: bool, out: &mut Vec<u8>) -> bool {
+fn kitty(code: KeyCode, modifiers: KeyModifiers, all: bool, typed: Option<char>, out: &mut Vec<u8>) -> bool {
     let unmodified = modifiers.is_empty();
     let (number, last) = match code {
         // Text is sent as such.
@@ -77,10 +91,12 @@ fn kitty(code: KeyCode, modifiers: KeyModifiers, all: bool, out: &mut Vec<u8>) -
         KeyCode::Menu => (57_363, 'u'),
         _ => return false,
     };
-    let text = match (number, unmodified) {
-        (1, true) => format!("\x1b[{last}"),
-        (number, true) => format!("\x1b[{number}{last}"),
-        (number, false) => format!("\x1b[{number};{}{last}", parameter(modifiers)),
+    let text = match (number, unmodified, typed.map(u32::from)) {
+        (number, true, Some(typed)) => format!("\x1b[{number};;{typed}{last}"),
+        (number, false, Some(typed)) => format!("\x1b[{number};{};{typed}{last}", parameter(modifiers)),
+        (1, true, None) => format!("\x1b[{last}"),
+        (number, true, None) => format!("\x1b[{number}{last}"),
+        (number, false, None) => format!("\x1b[{number};{}{last}", parameter(modifiers)),
     };
     out.extend_from_slice(text.as_bytes());
     true
@@ -139,7 +155,7 @@ mod tests {
     #[test]
     fn kitty_tells_apart_what_was_ambiguous() {
         check(
-            KeyEncoding::Kitty { all: false },
+            KeyEncoding::Kitty { all: false, text: false },
             &[
                 (Char('a'), NONE, "a"),
                 (Char('A'), SHIFT, "A"),
@@ -179,7 +195,7 @@ mod tests {
     #[test]
     fn kitty_can_have_every_key_as_a_code() {
         check(
-            KeyEncoding::Kitty { all: true },
+            KeyEncoding::Kitty { all: true, text: false },
             &[
                 (Char('a'), NONE, "\x1b[97u"),
                 (Char('A'), SHIFT, "\x1b[97;2u"),
@@ -187,6 +203,29 @@ mod tests {
                 (Tab, NONE, "\x1b[9u"),
                 (Backspace, NONE, "\x1b[127u"),
             ],
+        );
+    }
+
+    #[test]
+    fn kitty_can_have_the_text_with_the_key() {
+        let keys: &[(KeyCode, KeyModifiers, &str)] = &[
+            (Char('a'), NONE, "\x1b[97;;97u"),
+            (Char('A'), SHIFT, "\x1b[97;2;65u"),
+            (Char('a'), SHIFT, "\x1b[97;2;65u"),
+            (Char('ß'), SHIFT, "\x1b[223;2;223u"),
+            (Char('日'), NONE, "\x1b[26085;;26085u"),
+            // What types nothing has none.
+            (Char('a'), CONTROL, "\x1b[97;5u"),
+            (Char('a'), ALT, "\x1b[97;3u"),
+            (Enter, NONE, "\x1b[13u"),
+            (Tab, SHIFT, "\x1b[9;2u"),
+            (Up, NONE, "\x1b[A"),
+        ];
+        check(KeyEncoding::Kitty { all: true, text: true }, keys);
+        // Without all keys, text is text.
+        check(
+            KeyEncoding::Kitty { all: false, text: true },
+            &[(Char('a'), NONE, "a"), (Char('A'), SHIFT, "A")],
         );
     }
 
