@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::harness::World;
+use crate::harness::{World, aws};
 
 /// Runs the program with this text as its input.
 fn fed(world: &World, arguments: &[&str], input: &str) -> Output {
@@ -91,6 +91,66 @@ fn peers_c33_a_missing_run_as_user_is_told_in_the_terminal() {
     let world = World::with(|options| options.run_as = Some("nobody-of-the-tag".to_owned()));
     let (_, _, error) = world.output(&["run", "Shop-DeployShell", "web-1"]);
     assert!(error.contains("RunAs user nobody-of-the-tag does not exist"), "{error}");
+}
+
+#[test]
+fn a_session_is_refused_where_its_recording_cannot_be_relied_on_and_opens_once_that_is_mended() {
+    let world = World::new();
+    let opens = |document: &str, name: &str| {
+        let output = fed(&world, &["run", document, name], "echo $((6*7)); exit\n");
+        let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (words(&output.stdout).contains("42"), words(&output.stderr))
+    };
+    let bucket = "session-vault-123456789012-eu-west-1";
+    let statement = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetEncryptionConfiguration","logs:DescribeLogGroups"],"Resource":"*"}]}"#;
+    let lent = "AWSSystemsManagerDefaultEC2InstanceManagementRole";
+    let rules = r#"{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}"#;
+    let key = "arn:aws:kms:eu-west-1:123456789012:key/5e551011-0000-4000-8000-000000000001";
+    for (document, name, refusal, mending) in [
+        (
+            "Shop-VaultedShell",
+            "web-1",
+            "encryption is not set up on the selected Amazon S3 bucket",
+            vec![
+                "s3api",
+                "put-bucket-encryption",
+                "--bucket",
+                bucket,
+                "--server-side-encryption-configuration",
+                rules,
+            ],
+        ),
+        (
+            "Shop-PlainLogShell",
+            "web-1",
+            "encryption is not set up on the selected CloudWatch Logs log group",
+            vec!["logs", "associate-kms-key", "--log-group-name", "/sessions/plain", "--kms-key-id", key],
+        ),
+        (
+            "Shop-RecordedShell",
+            "dh-1",
+            "unable to validate encryption on Amazon S3 bucket. Error: AccessDenied: User: arn:aws:sts::123456789012:assumed-role/AWSSystems",
+            vec![
+                "iam",
+                "put-role-policy",
+                "--role-name",
+                lent,
+                "--policy-name",
+                "x",
+                "--policy-document",
+                statement,
+            ],
+        ),
+    ] {
+        let (opened, words) = opens(document, name);
+        assert!(!opened && words.contains(refusal), "{document} on {name}: {words}");
+        aws(&world, &mending);
+        let (opened, words) = opens(document, name);
+        assert!(opened, "{document} on {name}, mended: {words}");
+    }
+    // The one right mended both; and without encryption asked for, nothing is looked at.
+    assert!(opens("Shop-PlainLogShell", "dh-1").0);
+    assert!(opens("Shop-KeptShell", "web-1").0);
 }
 
 #[test]

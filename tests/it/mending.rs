@@ -1,19 +1,10 @@
 //! What mends an instance, as its user does it: look why, copy the command, run it with the AWS CLI, and hear the bell.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{os::unix::fs::PermissionsExt, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::harness::{Program, World, find, unwrapped};
-
-/// The AWS CLI of the system, whichever major; `tests/run` installs it.
-fn aws_cli() -> &'static str {
-    let known = ["/usr/local/bin/aws", "/usr/bin/aws", "/opt/homebrew/bin/aws"];
-    known
-        .into_iter()
-        .find(|path| Path::new(path).exists())
-        .expect("the AWS CLI (Debian: apt-get install awscli)")
-}
+use crate::harness::{Program, World, aws_cli, find, unwrapped};
 
 /// A command line as it was copied, typed into a shell in which `aws` leads to the region.
 fn type_in_shell(world: &World, line: &str) {

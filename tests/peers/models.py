@@ -23,14 +23,19 @@ def judge(operation_model, response_dict, **_):
     complaints = []
     is_json = operation_model.service_model.metadata["protocol"] == "json"
     if is_json:
-        value = json.loads(body)
+        value = json.loads(body) if body else None
         if headers.get("content-type") != "application/x-amz-json-1.1":
             complaints.append(f"content type {headers.get('content-type')}")
-        if status < 300:
+        if status < 300 and operation_model.output_shape is None:
+            complaints += [f"{name} has no output, and answered {value}"] if body else []
+        elif status < 300:
             judge_json(operation_model.output_shape, value, name, complaints)
         else:
             code = value.pop("__type")
             shapes = {shape.error_code: shape for shape in operation_model.error_shapes}
+            # CloudWatch Logs sends a message that its model has not; the AWS CLI shows it.
+            if operation_model.service_model.service_name == "logs":
+                value.pop("message", None)
             if code in shapes:
                 judge_json(shapes[code], value, f"{name}: {code}", complaints)
             elif code not in COMMON:
@@ -50,9 +55,10 @@ def judge(operation_model, response_dict, **_):
 session = botocore.session.get_session()
 # botocore checks limits before it calls; the region must do so itself.
 config = Config(parameter_validation=False, retries={"max_attempts": 0})
-clients = {name: session.create_client(name, config=config) for name in ("ssm", "ec2", "sts", "iam", "kms", "ecs", "ec2-instance-connect")}
-for client in clients.values():
-    client.meta.events.register("before-parse", judge)
+clients = {name: session.create_client(name, config=config) for name in ("ssm", "ec2", "sts", "iam", "kms", "ecs", "ec2-instance-connect", "logs", "s3")}
+# S3 has a protocol of its own, which botocore's parser judges.
+for name in clients.keys() - {"s3"}:
+    clients[name].meta.events.register("before-parse", judge)
 ssm, ec2, sts, iam = clients["ssm"], clients["ec2"], clients["sts"], clients["iam"]
 kms, ecs, connect = clients["kms"], clients["ecs"], clients["ec2-instance-connect"]
 
@@ -253,6 +259,26 @@ refused(kms.generate_data_key, "DisabledException", KeyId="alias/retired", Numbe
 refused(kms.generate_data_key, "KMSInvalidStateException", KeyId="alias/dying", NumberOfBytes=64)
 refused(kms.generate_data_key, "AccessDeniedException", KeyId="alias/vault", NumberOfBytes=64)
 refused(kms.generate_data_key, "ValidationException", KeyId="alias/sessions", NumberOfBytes=1025)
+
+# Where sessions are recorded.
+logs, s3 = clients["logs"], clients["s3"]
+keys = {group["logGroupName"]: group.get("kmsKeyId") for group in logs.describe_log_groups(logGroupNamePrefix="/sessions/")["logGroups"]}
+check("one log group has a key", keys["/sessions/sealed"] and not keys["/sessions/plain"], keys)
+logs.create_log_group(logGroupName="/peers/new")
+refused(logs.create_log_group, "ResourceAlreadyExistsException", logGroupName="/peers/new")
+logs.associate_kms_key(logGroupName="/peers/new", kmsKeyId=keys["/sessions/sealed"])
+check("it has the key", logs.describe_log_groups(logGroupNamePrefix="/peers/")["logGroups"][0]["kmsKeyId"] == keys["/sessions/sealed"])
+refused(logs.associate_kms_key, "InvalidParameterException", logGroupName="/peers/new", kmsKeyId="alias/sessions")
+refused(logs.associate_kms_key, "ResourceNotFoundException", logGroupName="/peers/gone", kmsKeyId=keys["/sessions/sealed"])
+refused(logs.describe_log_groups, "InvalidParameterException", logGroupNamePrefix="a", logGroupNamePattern="b")
+bucket = f"session-vault-123456789012-{s3.meta.region_name}"
+by_default = lambda algorithm: {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}]}
+rule = lambda: s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+check("a bucket has its encryption", rule()["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms:dsse", rule())
+s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=by_default("AES256"))
+check("and takes another", rule()["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256", rule())
+refused(s3.get_bucket_encryption, "NoSuchBucket", Bucket="session-nowhere")
+refused(s3.put_bucket_encryption, "MalformedXML", Bucket=bucket, ServerSideEncryptionConfiguration=by_default("rot13"))
 
 # A key for SSH.
 public = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()

@@ -8,6 +8,7 @@
 //! | `retransmission` | when a frame is taken for lost |
 //! | `version` | what depends on the versions of agent and client |
 //! | `plan` | what a session is for |
+//! | `recording` | where it is recorded: looked at before it starts |
 //! | `handler` | what all kinds of sessions have in common |
 //! | `shell` | shells and commands in a terminal |
 //! | `command` | commands without one |
@@ -34,6 +35,7 @@ mod pace;
 mod plan;
 mod port;
 mod process;
+mod recording;
 mod retransmission;
 mod shell;
 mod ssh;
@@ -63,7 +65,7 @@ use self::{
 };
 use crate::session::message::Flag;
 
-pub use plan::{Keys, KmsSetup, Plan};
+pub use plan::{Keys, KmsSetup, Plan, Recording, RecordingBucket, RecordingGroup, Reply};
 pub(super) use ssh::SshKeys;
 
 /// How long the end of a session waits for the acknowledgement of its last output.
@@ -110,6 +112,7 @@ pub(super) struct Setup {
     pub(super) agent_version: String,
     pub(super) plan: Plan,
     pub(super) kms: Option<KmsSetup>,
+    pub(super) recording: Recording,
     pub(super) unpaced: bool,
     /// From the start, or the end of the handshake, until the terminal is up.
     pub(super) shell_delay: Duration,
@@ -321,7 +324,7 @@ fn start(setup: &Setup, client_version: String, active: Active) -> Starting {
     let setup = setup.clone();
     Box::pin(async move {
         sleep(setup.shell_delay).await;
-        let Setup { plan, node, unpaced, .. } = setup;
+        let Setup { plan, node, unpaced, recording, .. } = setup;
         let (job, run_as) = match &plan {
             Plan::Shell { profile, run_as } => (Job::Shell { profile }, run_as),
             Plan::Interactive { commands, .. } if commands.trim().is_empty() => {
@@ -329,6 +332,7 @@ fn start(setup: &Setup, client_version: String, active: Active) -> Starting {
             }
             Plan::Interactive { commands, run_as } => (Job::Commands(commands), run_as),
             Plan::NonInteractive { commands, separate_output, stdout_prefix, stderr_prefix } => {
+                recording::check(&recording, &setup.agent_version, unpaced).await.map_err(End::failed)?;
                 let apart = separate_output.then(|| command::Prefixes {
                     stdout: stdout_prefix.clone(),
                     stderr: stderr_prefix.clone(),
@@ -348,6 +352,7 @@ fn start(setup: &Setup, client_version: String, active: Active) -> Starting {
                 return port::start(properties.clone(), around).await;
             }
         };
+        recording::check(&recording, &setup.agent_version, unpaced).await.map_err(End::failed)?;
         match shell::start(&node, job, run_as.as_deref(), unpaced) {
             Ok(handler) => Ok(handler),
             Err(error) => {

@@ -80,6 +80,46 @@ impl fmt::Debug for KmsSetup {
     }
 }
 
+/// Where a session is recorded, and what the services say to the node that asks them. Port sessions never are, whatever this says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// A bucket of S3.
+    pub bucket: Option<RecordingBucket>,
+    /// A group of CloudWatch Logs.
+    pub log_group: Option<RecordingGroup>,
+}
+
+/// The bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingBucket {
+    /// Where the agent looks for it: `logs.s3.eu-west-1.amazonaws.com`.
+    pub host: String,
+    /// Without encryption no session starts.
+    pub must_be_encrypted: bool,
+    /// What it is encrypted with (GetBucketEncryption).
+    pub encryption: Reply<String>,
+}
+
+/// The log group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingGroup {
+    /// Without a key of KMS no session starts.
+    pub must_be_encrypted: bool,
+    /// Whether it has a key of KMS (DescribeLogGroups); nothing where it is not there.
+    pub has_key: Reply<Option<bool>>,
+}
+
+/// What comes of an agent's call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply<T> {
+    /// There is no way to the service: no packet is answered.
+    NoWay,
+    /// An error, in the words of the agent's SDK.
+    Refused(String),
+    /// An answer.
+    Said(T),
+}
+
 /// The part of KMS that an agent calls.
 pub trait Keys: Send + Sync {
     /// The data key in `ciphertext`; the error is in KMS's words.

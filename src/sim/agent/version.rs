@@ -11,6 +11,8 @@ const NEEDS_KEEP_ALIVE: &str = "1.2.331.0";
 const WITHOUT_SEPARATION: &str = "1.2.295";
 /// Agents above this version know how to multiplex.
 const AGENT_MULTIPLEXES: &str = "3.0.196.0";
+/// Agents from this version on look for a bucket's region with a signed request first (agent RELEASENOTES).
+const SIGNS_BUCKET_LOOKUP: &str = "3.2.1241.0";
 /// Agents up to this version always send keep-alives.
 const AGENT_KEEPS_ALIVE: &str = "3.1.1511.0";
 /// Agents above this version know the flag that ends a port session.
@@ -29,6 +31,11 @@ pub(super) fn keeps_alive(agent: &str, client: &str) -> bool {
 /// Whether the agent knows the flag that ends a port session.
 pub(super) fn knows_terminate(agent: &str) -> bool {
     compare(agent, AGENT_KNOWS_TERMINATE).is_gt()
+}
+
+/// Whether the agent looks for a bucket's region with a signed request before it does so without.
+pub(super) fn signs_bucket_lookup(agent: &str) -> bool {
+    compare(agent, SIGNS_BUCKET_LOOKUP).is_ge()
 }
 
 /// Whether the user is to be told that the client is too old to tell errors from output.

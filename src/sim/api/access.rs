@@ -6,7 +6,7 @@ use super::{Api, Context, error::ApiError, error::Wire};
 use crate::sim::{
     caller::{Caller, CallerKind},
     fault::{Denial, Fault, PolicyKind},
-    policy::{self, Decision, Keys, Layer, Request},
+    policy::{self, Decision, Keys, Layer, Request, Verdict},
     world::{Node, World, document::PREFERENCES},
 };
 
@@ -145,19 +145,23 @@ impl Api {
         keys.set("aws:RequestedRegion", self.options.region.as_str());
         let resource = resource.unwrap_or("*");
         let request = Request { principal: &principal, action, resource, keys: &keys };
-        match policy::evaluate(&layers(asking.caller, asking.world), &request).decision {
-            Decision::Allowed => None,
-            Decision::ImplicitDeny { kind } => Some(Refused::implicitly(kind)),
-            Decision::ExplicitDeny { kind, policy } => {
-                let policy = Some(policy).filter(|name| name.starts_with("arn:"));
-                Some(Refused { kind, denial: Denial::Explicit, policy })
-            }
-        }
+        Refused::of(policy::evaluate(&layers(asking.caller, asking.world), &request).decision)
     }
 
     /// The sentence by which the role of a node is refused something, if a fault says so.
     pub(super) fn node_denial(&self, principal: &str, action: &str, resource: &str) -> Option<String> {
         let refused = self.faulty(action)?;
+        Some(sentence(principal, action, Some(resource), &refused))
+    }
+
+    /// The sentence by which a node's call is refused, if its verdict refuses it.
+    pub(super) fn node_refused(
+        principal: &str,
+        action: &str,
+        resource: &str,
+        verdict: Verdict,
+    ) -> Option<String> {
+        let refused = Refused::of(verdict.decision)?;
         Some(sentence(principal, action, Some(resource), &refused))
     }
 
@@ -206,6 +210,18 @@ impl Api {
 impl Refused {
     fn implicitly(kind: PolicyKind) -> Refused {
         Refused { kind, denial: Denial::Implicit, policy: None }
+    }
+
+    /// What a decision refuses.
+    fn of(decision: Decision) -> Option<Refused> {
+        match decision {
+            Decision::Allowed => None,
+            Decision::ImplicitDeny { kind } => Some(Refused::implicitly(kind)),
+            Decision::ExplicitDeny { kind, policy } => {
+                let policy = Some(policy).filter(|name| name.starts_with("arn:"));
+                Some(Refused { kind, denial: Denial::Explicit, policy })
+            }
+        }
     }
 }
 

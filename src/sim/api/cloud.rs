@@ -3,7 +3,7 @@
 //! ```text
 //!  request ─ Host, Origin ─ GET /v1/data-channel/… ──▶ [upgrade] ──▶ gateway of the session's place
 //!                         ├ an agent's ──▶ [agents] ──▶ control
-//!                         └ POST / ─ operation ─ signature ─▶ place ─ faults ─ rights ─▶ [inventory] [session] …
+//!                         └ POST / or S3's paths ─ operation ─ signature ─▶ place ─ faults ─ rights ─▶ [inventory] [session] …
 //! ```
 //!
 //! The access key of a signature says the account and the caller, its scope says the region.
@@ -24,7 +24,7 @@ use super::{
     Answer, Api, BODY_TIMEOUT, Call, MAX_BODY, agents,
     ec2::{OPT_IN_REGIONS, REGIONS},
     error::{ApiError, Wire},
-    finish, plain,
+    finish, plain, s3,
     sigv4::{self, Expected, Key, Refusal, Signed},
     sso::{self, Sso},
     upgrade,
@@ -135,7 +135,8 @@ impl Cloud {
         let path = request.uri().path();
         let of_sso = Sso::action(request.method().as_str(), path);
         let known = path == "/" || (self.primary().control.is_some() && agents::is_channel(path));
-        if of_sso.is_none() && (request.method() != Method::POST || !known) {
+        let of_s3 = s3::Request::read(request.method(), path, request.uri().query().unwrap_or_default());
+        if of_sso.is_none() && of_s3.is_none() && (request.method() != Method::POST || !known) {
             // What AWS says to a stray visitor.
             return finish(
                 StatusCode::NOT_FOUND,

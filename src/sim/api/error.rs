@@ -13,6 +13,8 @@ pub(crate) enum Wire {
     Ec2,
     /// The query protocol of all others: STS.
     Query,
+    /// S3's own XML.
+    S3,
 }
 
 /// An error as a caller sees it.
@@ -57,6 +59,7 @@ impl ApiError {
                 "MissingAuthenticationTokenException",
                 "Request is missing Authentication Token",
             ),
+            (Wire::S3, Refusal::Missing) => ApiError::common("AccessDenied", "Access Denied").status(403),
             (Wire::Query, Refusal::Missing) => {
                 ApiError::common("MissingAuthenticationToken", "Request is missing Authentication Token")
                     .status(403)
@@ -67,6 +70,7 @@ impl ApiError {
             )
             .status(403),
             (Wire::Json, Refusal::Incomplete(text)) => ApiError::common("IncompleteSignatureException", text),
+            (Wire::S3, Refusal::Incomplete(text)) => ApiError::common("AuthorizationHeaderMalformed", text),
             (_, Refusal::Incomplete(text)) => ApiError::common("IncompleteSignature", text),
             (Wire::Json, Refusal::UnknownKey) => ApiError::common(
                 "UnrecognizedClientException",
@@ -77,6 +81,17 @@ impl ApiError {
                 "The security token included in the request is invalid.",
             )
             .status(403),
+            (Wire::S3, Refusal::UnknownKey) => ApiError::common(
+                "InvalidAccessKeyId",
+                "The AWS Access Key Id you provided does not exist in our records.",
+            )
+            .status(403),
+            (Wire::S3, Refusal::Scope(text)) => ApiError::common("AuthorizationHeaderMalformed", text),
+            (Wire::S3, Refusal::Skewed(_)) => ApiError::common(
+                "RequestTimeTooSkewed",
+                "The difference between the request time and the current time is too large.",
+            )
+            .status(403),
             (Wire::Json, Refusal::Scope(text) | Refusal::Skewed(text)) => {
                 ApiError::common("InvalidSignatureException", text)
             }
@@ -84,7 +99,7 @@ impl ApiError {
                 ApiError::common("SignatureDoesNotMatch", text).status(403)
             }
             (Wire::Json, Refusal::Mismatch) => ApiError::common("InvalidSignatureException", MISMATCH),
-            (Wire::Query, Refusal::Mismatch) => {
+            (Wire::Query | Wire::S3, Refusal::Mismatch) => {
                 ApiError::common("SignatureDoesNotMatch", MISMATCH).status(403)
             }
             // EC2 has one answer to a wrong key, secret, scope and clock.
@@ -99,6 +114,7 @@ impl ApiError {
             Wire::Json => ApiError::common("ExpiredTokenException", TEXT),
             Wire::Query => ApiError::common("ExpiredToken", TEXT).status(403),
             Wire::Ec2 => ApiError::common("RequestExpired", "Request has expired."),
+            Wire::S3 => ApiError::common("ExpiredToken", "The provided token has expired."),
         }
     }
 
@@ -108,6 +124,7 @@ impl ApiError {
             Wire::Json => ApiError::common("ThrottlingException", "Rate exceeded"),
             Wire::Query => ApiError::common("Throttling", "Rate exceeded"),
             Wire::Ec2 => ApiError::common("RequestLimitExceeded", "Request limit exceeded.").status(503),
+            Wire::S3 => ApiError::common("SlowDown", "Please reduce your request rate.").status(503),
         }
     }
 
@@ -115,7 +132,7 @@ impl ApiError {
     pub(crate) fn denied(wire: Wire, text: &str) -> ApiError {
         match wire {
             Wire::Json => ApiError::common("AccessDeniedException", text),
-            Wire::Query => ApiError::common("AccessDenied", text).status(403),
+            Wire::Query | Wire::S3 => ApiError::common("AccessDenied", text).status(403),
             Wire::Ec2 => ApiError::common(
                 "UnauthorizedOperation",
                 format!("You are not authorized to perform this operation. {text}"),
@@ -136,6 +153,11 @@ impl ApiError {
                 "InvalidAction",
                 format!("The action {action} is not valid for this web service."),
             ),
+            Wire::S3 => ApiError::common(
+                "NotImplemented",
+                "A header or query you provided requested a function that is not implemented.",
+            )
+            .status(501),
         }
     }
 
@@ -159,6 +181,11 @@ impl ApiError {
                     });
                 });
                 xml.text("RequestID", request_id);
+            }),
+            Wire::S3 => Xml::document("Error", None, |xml| {
+                xml.text("Code", self.code);
+                xml.text("Message", message);
+                xml.text("RequestId", request_id);
             }),
             Wire::Query => Xml::document("ErrorResponse", Some(super::sts::NAMESPACE), |xml| {
                 xml.element("Error", |xml| {

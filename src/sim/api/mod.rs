@@ -19,8 +19,11 @@ mod input;
 mod instance_connect;
 mod inventory;
 mod kms;
+mod logs;
 mod page;
 pub(in crate::sim) mod random;
+mod recording;
+mod s3;
 mod session;
 mod setting;
 mod sigv4;
@@ -113,6 +116,7 @@ type FormOperation = fn(&Context<'_>, &Form) -> Result<String, ApiError>;
 enum Operation {
     Json(JsonOperation),
     Form(FormOperation, Form),
+    S3(s3::Request),
 }
 
 /// What is known of a request before it is let in.
@@ -137,7 +141,7 @@ impl Api {
     ) -> Api {
         Api {
             tokens: Tokens::new(random::bytes()),
-            shelf: Mutex::new(Shelf::sample(started, &options.region)),
+            shelf: Mutex::new(Shelf::sample(started, [&world.account, &options.region], &world.preferences)),
             ring: Arc::new(Ring::new(&options.region, &world.account, &world.keys)),
             account: world.account.clone(),
             alias: world.alias.clone(),
@@ -225,8 +229,13 @@ impl Api {
         let guests = self.control.as_ref().map(|control| control.nodes(first)).unwrap_or_default();
         let context = Context { api: self, world: &world, request_id, now, guests: &guests, caller };
         match call.operation {
-            Operation::Json(operation) => Ok(operation(&context, &input::object(body)?)?.to_string()),
+            Operation::Json(operation) => match operation(&context, &input::object(body)?)? {
+                // An operation whose model has no output.
+                Value::Null => Ok(String::new()),
+                answer => Ok(answer.to_string()),
+            },
             Operation::Form(operation, form) => operation(&context, &form),
+            Operation::S3(request) => request.answer(&context, body),
         }
     }
 
@@ -253,6 +262,11 @@ impl Api {
 
 impl Call {
     fn read(head: &http::request::Parts, body: &[u8]) -> Result<Call, (Wire, ApiError)> {
+        let query = head.uri.query().unwrap_or_default();
+        if let Some(request) = s3::Request::read(&head.method, head.uri.path(), query) {
+            let action = request.name();
+            return Ok(Call { wire: Wire::S3, action, service: "s3", operation: Operation::S3(request) });
+        }
         if let Some(target) = head.headers.get(TARGET) {
             let target = target.to_str().unwrap_or_default();
             let unknown = || (Wire::Json, ApiError::unknown_operation(Wire::Json, target, ""));
@@ -291,6 +305,7 @@ fn json_operation(prefix: &str, name: &str) -> Option<(&'static str, JsonOperati
     let service = match prefix {
         "AmazonSSM" => "ssm",
         "TrentService" => "kms",
+        "Logs_20140328" => "logs",
         "AWSEC2InstanceConnectService" => "ec2-instance-connect",
         "AmazonEC2ContainerServiceV20141113" => "ecs",
         _ => return None,
@@ -322,6 +337,9 @@ fn json_operation(prefix: &str, name: &str) -> Option<(&'static str, JsonOperati
         ("kms", "GenerateDataKey") => kms::generate_data_key,
         ("kms", "Decrypt") => kms::decrypt,
         ("kms", "DescribeKey") => kms::describe_key,
+        ("logs", "DescribeLogGroups") => logs::describe_log_groups,
+        ("logs", "CreateLogGroup") => logs::create_log_group,
+        ("logs", "AssociateKmsKey") => logs::associate_kms_key,
         ("ec2-instance-connect", "SendSSHPublicKey") => instance_connect::send_ssh_public_key,
         ("ecs", "ExecuteCommand") => ecs::execute_command,
         ("ecs", "ListClusters") => ecs::list_clusters,

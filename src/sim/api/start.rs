@@ -74,6 +74,7 @@ impl Machine {
             shell: None,
             plan,
             kms: None,
+            recording: Default::default(),
             idle_timeout: api.options.idle_timeout,
             max_duration: api.options.max_duration,
         }
@@ -161,6 +162,7 @@ impl Chosen {
         };
         NewSession {
             kms: self.kms(api, machine),
+            recording: api.recording(&self.resolved, machine),
             idle_timeout: self.idle,
             max_duration: self.max,
             ..machine.session(api, id, plan)

@@ -44,7 +44,7 @@ use super::{
 };
 use crate::session::message::HeaderLength;
 
-pub use super::agent::{Keys, KmsSetup, Plan, Platform};
+pub use super::agent::{Keys, KmsSetup, Plan, Platform, Recording, RecordingBucket, RecordingGroup, Reply};
 
 /// How a gateway behaves.
 #[derive(Clone, Debug)]
@@ -118,6 +118,8 @@ pub struct NewSession {
     pub plan: Plan,
     /// How it is encrypted; `None`: it is not.
     pub kms: Option<KmsSetup>,
+    /// Where it is recorded.
+    pub recording: Recording,
     /// Instead of the gateway's own [`GatewayOptions::idle_timeout`].
     pub idle_timeout: Option<Duration>,
     /// Instead of the gateway's own [`GatewayOptions::max_duration`].

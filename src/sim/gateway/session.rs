@@ -461,6 +461,7 @@ pub(super) async fn live(
         agent_version: new.agent_version,
         plan: new.plan,
         kms: new.kms,
+        recording: new.recording,
         unpaced: session.options.unpaced,
         shell_delay: session.options.shell_delay,
         node: agent::Node { name: new.name, platform: new.platform, shell: new.shell },
@@ -539,6 +540,7 @@ mod tests {
             shell: None,
             plan: crate::sim::gateway::Plan::shell(),
             kms: None,
+            recording: Default::default(),
             idle_timeout: None,
             max_duration: None,
         };

@@ -16,7 +16,7 @@ use super::{
     identity::Role,
     way::{Standing, Way},
 };
-use crate::sim::policy::Policy;
+use crate::sim::policy::{Policy, Verdict};
 
 /// The oldest agent that default host management registers (diagnosis 2.5).
 const DEFAULT_HOST_MANAGEMENT_FLOOR: &str = "3.2.582.0";
@@ -102,6 +102,13 @@ impl World {
             Some(self.identity.may(role, node.managed_id(), policy(&way), call).allowed())
         };
         node.able.channel || older().unwrap_or(false)
+    }
+
+    /// What comes of a call that the agent of a node makes: nothing where it does not come through, or has no role.
+    pub(crate) fn calls(&self, node: &Node, service: &str, call: (&str, &str)) -> Option<Verdict> {
+        let way = self.way(node, service)?;
+        let role = self.identity.role(node.able.role.as_deref()?)?;
+        Some(self.identity.may(role, node.managed_id(), policy(&way), call))
     }
 
     /// The roles that the agent tries, in its order; with each, whether default host management lends it.

@@ -7,6 +7,7 @@
 //! | [`judge`] | what an agent can do: its credentials, their rights, its way |
 //! | [`change`] | what the API changes, and when the agents notice |
 //! | [`document`] | what sessions are made from |
+//! | [`recording`] | where they are recorded |
 //!
 //! Nothing here is a stored verdict. A node is registered because its agent runs, has credentials that Systems Manager takes
 //! and reaches it; it is online because its last heartbeat is young; a session can be opened because the same holds for
@@ -18,6 +19,7 @@ pub(crate) mod identity;
 mod judge;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod recording;
 mod sample;
 pub(crate) mod setting;
 mod synthetic;
@@ -27,7 +29,14 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::{identity::Identity, network::Network, setting::Settings};
+use serde_json::{Map, Value};
+
+use self::{
+    identity::Identity,
+    network::Network,
+    recording::{Bucket, LogGroup},
+    setting::Settings,
+};
 pub(crate) use network::Site;
 pub use node::PlatformKind;
 pub(crate) use node::{Able, Agent, Hybrid, Life, MachineState, Metadata, Node, Platform, Told};
@@ -55,6 +64,11 @@ pub(crate) struct World {
     pub(crate) identity: Arc<Identity>,
     pub(crate) settings: Settings,
     pub(crate) activations: Vec<Activation>,
+    /// Where sessions may be recorded.
+    pub(crate) buckets: Vec<Bucket>,
+    pub(crate) log_groups: Vec<LogGroup>,
+    /// What the session preferences have here beside what they have everywhere.
+    pub(crate) preferences: Map<String, Value>,
     nodes: Vec<Arc<Node>>,
     by_id: Arc<HashMap<String, usize>>,
     /// Where the sample fleet ends in `nodes`.
@@ -128,14 +142,19 @@ impl World {
         let mut by_id: HashMap<String, usize> =
             nodes.iter().map(|node| (node.id.to_string(), node.index)).collect();
         by_id.extend(nodes.iter().filter_map(|node| Some((node.hybrid.as_ref()?.id.clone()?, node.index))));
+        let region = place.map_or(&options.region, |place| &place.region).clone();
+        let here = [account.id.as_str(), region.as_str()];
         let mut world = World {
             identity: Arc::new(sample.identity(account)),
             network: sample.network(),
             settings: sample.settings(place, start, options.advanced_tier || options.agents),
             activations: sample.activations(start),
+            buckets: sample.buckets(&here),
+            log_groups: sample.log_groups(&here),
+            preferences: sample.preferences(place, &here),
             account: account.id.clone(),
             alias: account.alias.clone(),
-            region: place.map_or(&options.region, |place| &place.region).clone(),
+            region: region.clone(),
             latest_agent: sample.latest_agent.clone(),
             keys: sample.key.clone(),
             clusters: if place.is_none() { sample.cluster.clone() } else { Vec::new() },
@@ -160,6 +179,9 @@ impl World {
             first_synthetic: 0,
             activations: Vec::new(),
             clusters: Vec::new(),
+            buckets: Vec::new(),
+            log_groups: Vec::new(),
+            preferences: Map::new(),
             ..self.clone()
         }
     }

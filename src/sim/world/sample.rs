@@ -5,12 +5,14 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 use aws_lc_rs::digest;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
 
 use super::{
     Able, Agent, Hybrid, Life, MachineState, Metadata, Node, Platform,
     identity::{self, Entries, Identity, LimitEntry, PolicyEntry, ProfileEntry, RoleEntry},
     network::{Acl, Endpoint, Group, NatGateway, Network, RouteTable, Site, Subnet, Vpc},
     node::Association,
+    recording::{Bucket, LogGroup},
     setting::{self, Settings},
 };
 use crate::sim::fault;
@@ -39,6 +41,8 @@ pub(super) struct Sample {
     service_control: Vec<LimitEntry>,
     activation: Vec<ActivationEntry>,
     pub(super) key: Vec<Key>,
+    bucket: Vec<Bucket>,
+    log_group: Vec<LogGroup>,
     pub(super) cluster: Vec<Cluster>,
     /// The primary place's first.
     pub(super) account: Vec<Account>,
@@ -66,6 +70,9 @@ pub(super) struct Place {
     pub(super) region: String,
     default_host_management: bool,
     activation_tier: String,
+    /// Inputs of the session preferences, where they differ.
+    #[serde(default)]
+    preferences: Map<String, Value>,
     node: Vec<Entry>,
 }
 
@@ -249,6 +256,11 @@ fn span(duration: Option<Duration>) -> SignedDuration {
     SignedDuration::try_from(duration.unwrap_or_default()).expect(FINITE)
 }
 
+/// A text of the file with the account and the region in their places.
+fn filled(text: &str, [account, region]: &[&str; 2]) -> String {
+    text.replace("{account}", account).replace("{region}", region)
+}
+
 impl Sample {
     /// The places beside the primary one, which stands in `region`.
     pub(super) fn further(&self, region: &str) -> Vec<&Place> {
@@ -330,6 +342,32 @@ impl Sample {
             }
         };
         self.activation.iter().map(one).collect()
+    }
+
+    /// The buckets of an account in a region.
+    pub(super) fn buckets(&self, here: &[&str; 2]) -> Vec<Bucket> {
+        let bucket = |bucket: &Bucket| Bucket { name: filled(&bucket.name, here), ..bucket.clone() };
+        self.bucket.iter().map(bucket).collect()
+    }
+
+    /// The log groups of an account in a region.
+    pub(super) fn log_groups(&self, here: &[&str; 2]) -> Vec<LogGroup> {
+        let group = |group: &LogGroup| {
+            let key = group.key.as_deref().map(|key| filled(key, here));
+            LogGroup { name: filled(&group.name, here), key }
+        };
+        self.log_group.iter().map(group).collect()
+    }
+
+    /// What the session preferences have in a place alone.
+    pub(super) fn preferences(&self, place: Option<&Place>, here: &[&str; 2]) -> Map<String, Value> {
+        let inputs = place.into_iter().flat_map(|place| &place.preferences);
+        inputs
+            .map(|(name, value)| match value {
+                Value::String(text) => (name.clone(), Value::from(filled(text, here))),
+                other => (name.clone(), other.clone()),
+            })
+            .collect()
     }
 
     /// Where machines may stand, by the file's names for it: each subnet of a place for itself.

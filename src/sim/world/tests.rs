@@ -269,6 +269,37 @@ fn each_node_is_kept_away_by_what_its_cause_says() {
     assert!(world.way(named(&world, "web-1"), "s3").is_some());
 }
 
+/// Whether a node's agent may ask where its sessions are recorded; nothing where it does not come through.
+#[test]
+fn where_sessions_are_recorded_is_asked_by_way_and_role() {
+    let world = world(0);
+    let bucket = format!("arn:aws:s3:::{}", world.buckets[0].name);
+    let asks = |name| {
+        let node = named(&world, name);
+        let may = |service, call| world.calls(node, service, call).map(|verdict| verdict.allowed());
+        (
+            may("s3", ("s3:GetEncryptionConfiguration", bucket.as_str())),
+            may("logs", ("logs:DescribeLogGroups", "*")),
+        )
+    };
+    for (name, s3, logs) in [
+        ("web-1", Some(true), Some(true)),
+        ("dh-1", Some(false), Some(false)),
+        ("moved-1", Some(false), Some(false)),
+        ("vault-4", None, None),
+        ("half-1", Some(false), Some(false)),
+    ] {
+        assert_eq!(asks(name), (s3, logs), "{name}");
+    }
+    assert_eq!(bucket, "arn:aws:s3:::session-logs-123456789012-eu-west-1", "each place has its own");
+    // One place alone records all of its sessions.
+    let all = World::all(&Options::default(), start());
+    let recorded: Vec<_> = all.iter().filter(|world| !world.preferences.is_empty()).collect();
+    assert_eq!(recorded.len(), 1);
+    let named = recorded[0].preferences["s3BucketName"].as_str().unwrap();
+    assert!(recorded[0].buckets.iter().any(|bucket| bucket.name == named), "{named}");
+}
+
 #[test]
 fn a_change_leaves_what_was_heard_and_is_noticed_at_the_next_try() {
     let world = World::all(&Options { retry_scale: 1, ..Options::default() }, start()).remove(0);

@@ -230,3 +230,26 @@ impl Drop for World {
         }
     }
 }
+
+/// The AWS CLI of the system, whichever major; `tests/run` installs it.
+pub fn aws_cli() -> &'static str {
+    let known = ["/usr/local/bin/aws", "/usr/bin/aws", "/opt/homebrew/bin/aws"];
+    known
+        .into_iter()
+        .find(|path| Path::new(path).exists())
+        .expect("the AWS CLI (Debian: apt-get install awscli)")
+}
+
+/// Runs the AWS CLI against the region; it must do as it is told.
+pub fn aws(world: &World, arguments: &[&str]) -> String {
+    let environment = world.environment();
+    let value =
+        |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let endpoint = value("AWS_ENDPOINT_URL").expect("a region of ours has an address");
+    let mut command = std::process::Command::new(aws_cli());
+    command.args(["--endpoint-url", endpoint]).args(arguments);
+    command.env_clear().envs(world.environment()).env("AWS_PAGER", "");
+    let done = command.output().expect("the AWS CLI starts");
+    assert!(done.status.success(), "{arguments:?}\n{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}

@@ -63,6 +63,7 @@ fn web_1() -> NewSession {
         shell: None,
         plan: Plan::shell(),
         kms: None,
+        recording: Default::default(),
         idle_timeout: None,
         max_duration: None,
     }

@@ -24,6 +24,14 @@ pub(crate) struct Command {
     pub(crate) stderr_prefix: String,
 }
 
+/// Where a session is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Destination<'a> {
+    pub(crate) name: &'a str,
+    /// Without it no session starts.
+    pub(crate) must_be_encrypted: bool,
+}
+
 impl Document {
     /// Checks the values that were given, adds the defaults, and puts all into their places. `name` is for the words.
     pub(crate) fn resolve(&self, name: &str, given: &[(&str, Vec<&str>)]) -> Result<Resolved, String> {
@@ -157,6 +165,21 @@ impl Resolved {
     /// The key that sessions are encrypted with, as the document names it.
     pub(crate) fn kms_key(&self) -> Option<&str> {
         self.input("kmsKeyId").filter(|key| !key.trim().is_empty())
+    }
+
+    /// The bucket that it is recorded in.
+    pub(crate) fn bucket(&self) -> Option<Destination<'_>> {
+        self.destination("s3BucketName", "s3EncryptionEnabled")
+    }
+
+    /// The log group that it is recorded in.
+    pub(crate) fn log_group(&self) -> Option<Destination<'_>> {
+        self.destination("cloudWatchLogGroupName", "cloudWatchEncryptionEnabled")
+    }
+
+    fn destination(&self, name: &str, encryption: &str) -> Option<Destination<'_>> {
+        let name = self.input(name).filter(|name| !name.is_empty())?;
+        Some(Destination { name, must_be_encrypted: truth(self.inputs.get(encryption)) })
     }
 
     /// The user that commands run as: the caller's own before the document's; empty where run-as is on and nobody is named.

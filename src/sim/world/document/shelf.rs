@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{ContentError, Document, Format, PREFERENCES};
 
@@ -139,13 +139,26 @@ fn json() -> String {
 
 impl Shelf {
     /// The documents that come with the program.
-    pub(crate) fn sample(start: Timestamp, region: &str) -> Shelf {
+    /// `preferences`: inputs of the preferences that are others here.
+    pub(crate) fn sample(
+        start: Timestamp,
+        [account, region]: [&str; 2],
+        preferences: &Map<String, Value>,
+    ) -> Shelf {
         const WELL_FORMED: &str = "the documents in assets/ are well-formed; a test reads them";
         // The ARNs in the file are of one region.
-        let text = include_str!("../../../../assets/demo-documents.toml").replace("eu-west-1", region);
+        let text = include_str!("../../../../assets/demo-documents.toml")
+            .replace("eu-west-1", region)
+            .replace("{account}", account)
+            .replace("{region}", region);
         let file: File = toml::from_str(&text).expect(WELL_FORMED);
         let mut shelf = Shelf::default();
-        for entry in file.document {
+        for mut entry in file.document {
+            if entry.name == PREFERENCES
+                && let Some(Value::Object(inputs)) = entry.content.get_mut("inputs")
+            {
+                inputs.extend(preferences.clone());
+            }
             let owner = match entry.owner.as_deref() {
                 None => Owner::Own,
                 Some("Amazon") => Owner::Amazon,

@@ -1,13 +1,14 @@
 //! Documents: read, refused, filled in, stored.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{resolve::Command, *};
 use crate::sim::world::PlatformKind;
 
 fn shelf() -> Shelf {
-    Shelf::sample("2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap(), "eu-west-1")
+    let start = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+    Shelf::sample(start, ["123456789012", "eu-west-1"], &Map::new())
 }
 
 fn document(shelf: &Shelf, name: &str) -> Document {
@@ -98,6 +99,16 @@ fn inputs_say_who_how_long_and_with_which_key() {
     let plain = resolve(PREFERENCES, &[]).unwrap();
     assert_eq!((plain.idle_minutes(), plain.max_minutes(), plain.kms_key()), (Some(20), None, None));
     assert_eq!(plain.run_as(Some("deploy")), None);
+    let recorded = resolve("Shop-VaultedShell", &[]).unwrap();
+    let vault = "session-vault-123456789012-eu-west-1";
+    assert_eq!(recorded.bucket().map(|wanted| (wanted.name, wanted.must_be_encrypted)), Some((vault, true)));
+    assert_eq!(recorded.log_group(), None);
+    let kept = resolve("Shop-KeptShell", &[]).unwrap();
+    assert_eq!(kept.bucket().map(|wanted| wanted.must_be_encrypted), Some(false));
+    let logged = resolve("Shop-LoggedCommand", &[("command", &["id"])]).unwrap();
+    let group = logged.log_group().map(|wanted| (wanted.name, wanted.must_be_encrypted));
+    assert_eq!((logged.bucket(), group), (None, Some(("/sessions/sealed", true))));
+    assert_eq!(short.bucket().or(short.log_group()), None, "empty names are none");
     let deploy = resolve("Shop-DeployShell", &[]).unwrap();
     assert_eq!(deploy.run_as(None).as_deref(), Some("deploy"));
     assert_eq!(deploy.run_as(Some("alice")).as_deref(), Some("alice"), "the caller's tag goes before");
