@@ -125,7 +125,7 @@ impl Document {
             kind: Kind::parse(&text("sessionType")),
             platforms: Vec::new(),
             parameters,
-            preferences: Preferences::parse(&table("inputs")),
+            preferences: Preferences::parse(name, &table("inputs")),
             properties: table("properties"),
         })
     }
@@ -358,27 +358,40 @@ pub struct Preferences {
     pub shell_profile_windows: Option<String>,
     /// What is typed and shown is recorded in this bucket.
     pub s3_bucket: Option<String>,
+    /// Under names that begin so.
+    pub s3_prefix: Option<String>,
+    /// Without encryption of the bucket no shell and no command starts.
+    pub s3_encrypted: bool,
     /// What is typed and shown is recorded in this log group.
     pub log_group: Option<String>,
+    /// Without a key of KMS for the log group no shell and no command starts.
+    pub log_encrypted: bool,
+    /// The document that says so, where it isn't the account's preferences.
+    pub document: Option<String>,
 }
 
 impl Preferences {
-    fn parse(inputs: &Map<String, Value>) -> Self {
+    fn parse(name: &str, inputs: &Map<String, Value>) -> Self {
         let text = |value: Option<&Value>| value.map(written).filter(|text| !text.trim().is_empty());
         let of = |key: &str| text(inputs.get(key));
         let minutes =
             |key: &str| of(key)?.trim().parse::<u64>().ok().map(|minutes| Duration::from_secs(minutes * 60));
+        let truth = |key: &str| of(key).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let profile = |key: &str| text(inputs.get("shellProfile").and_then(|profile| profile.get(key)));
         Self {
             idle_timeout: minutes("idleSessionTimeout"),
             max_duration: minutes("maxSessionDuration"),
             kms_key: of("kmsKeyId"),
-            run_as: of("runAsEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            run_as: truth("runAsEnabled"),
             run_as_user: of("runAsDefaultUser"),
             shell_profile: profile("linux"),
             shell_profile_windows: profile("windows"),
             s3_bucket: of("s3BucketName"),
+            s3_prefix: of("s3KeyPrefix"),
+            s3_encrypted: truth("s3EncryptionEnabled"),
             log_group: of("cloudWatchLogGroupName"),
+            log_encrypted: truth("cloudWatchEncryptionEnabled"),
+            document: (name != PREFERENCES).then(|| name.to_owned()),
         }
     }
 

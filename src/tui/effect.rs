@@ -455,6 +455,7 @@ impl Works {
                     None
                 }
             };
+            let preferences = preferences.map(Box::new);
             let _ = inbox.send(Message::Event(Event::Preferences { place, preferences })).await;
         });
     }

@@ -249,7 +249,7 @@ pub enum Event {
         /// Where.
         place: PlaceId,
         /// They; none where they cannot be had.
-        preferences: Option<Preferences>,
+        preferences: Option<Box<Preferences>>,
     },
     /// Lines were saved: the whole path and how many; or why they were not.
     Saved(Result<(String, usize), String>),

@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use crate::harness::{World, aws};
+use crate::harness::{World, aws, type_in_shell};
 
 /// Runs the program with this text as its input.
 fn fed(world: &World, arguments: &[&str], input: &str) -> Output {
@@ -151,6 +151,48 @@ fn a_session_is_refused_where_its_recording_cannot_be_relied_on_and_opens_once_t
     // The one right mended both; and without encryption asked for, nothing is looked at.
     assert!(opens("Shop-PlainLogShell", "dh-1").0);
     assert!(opens("Shop-KeptShell", "web-1").0);
+}
+
+#[test]
+fn why_says_beforehand_what_keeps_a_recorded_session_away_and_its_command_mends_it() {
+    let world = World::with(|options| options.unpaced = true);
+    let why = |document: &str, name: &str| world.output(&["why", "--document", document, name]);
+    for (document, name, what, says) in [
+        ("Shop-RecordedShell", "web-1", None, "web-1 is ready"),
+        // The bucket's own policy could still let it.
+        (
+            "Shop-RecordedShell",
+            "dh-1",
+            Some(0),
+            "may not ask whether bucket session-logs-123456789012-eu-west-1",
+        ),
+        ("Shop-PlainLogShell", "dh-1", Some(4), "may not ask whether log group /sessions/plain is encrypted"),
+        (
+            "Shop-RecordedShell",
+            "vault-4",
+            Some(4),
+            "no way to s3: nothing appears for minutes, then it is refused",
+        ),
+        ("Shop-KeptShell", "vault-4", Some(0), "no way to s3: nothing appears for minutes\n"),
+        ("Shop-LoggedCommand", "vault-4", Some(4), "no way to logs"),
+    ] {
+        let (code, out, error) = why(document, name);
+        assert_eq!(code, what.unwrap_or(0), "{document} on {name}: {out}{error}");
+        assert!(out.contains(says), "{document} on {name}: {out}{error}");
+        let commands: Vec<&str> = out.lines().filter(|line| line.starts_with("aws ")).collect();
+        assert_eq!(commands.len(), usize::from(what.is_some()), "{out}");
+        if name == "vault-4" && document != "Shop-KeptShell" {
+            continue;
+        }
+        for command in commands {
+            type_in_shell(&world, command);
+            let (code, out, error) = why(document, name);
+            assert!(code == 0 && !out.contains(says), "{document} on {name}, mended: {out}{error}");
+        }
+    }
+    // What was mended for one document is mended for the other.
+    let output = fed(&world, &["run", "Shop-RecordedShell", "vault-4"], "echo $((6*7)); exit\n");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("42"), "{output:?}");
 }
 
 #[test]

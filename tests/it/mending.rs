@@ -1,24 +1,8 @@
 //! What mends an instance, as its user does it: look why, copy the command, run it with the AWS CLI, and hear the bell.
 
-use std::{os::unix::fs::PermissionsExt, process::Command};
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::harness::{Program, World, aws_cli, find, unwrapped};
-
-/// A command line as it was copied, typed into a shell in which `aws` leads to the region.
-fn type_in_shell(world: &World, line: &str) {
-    let folder = world.home().join("bin");
-    std::fs::create_dir_all(&folder).unwrap();
-    let script = format!("#!/bin/sh\nexec {} --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n", aws_cli());
-    std::fs::write(folder.join("aws"), script).unwrap();
-    std::fs::set_permissions(folder.join("aws"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    let mut shell = Command::new("sh");
-    shell.args(["-c", line]).env_clear().envs(world.environment()).env("PATH", path).env("AWS_PAGER", "");
-    let done = shell.output().unwrap();
-    assert!(done.status.success(), "{line}\n{}", String::from_utf8_lossy(&done.stderr));
-}
+use crate::harness::{Program, World, find, type_in_shell, unwrapped};
 
 /// What the terminal was told to put on the clipboard after so many bytes.
 fn copied(app: &Program, since: usize) -> String {

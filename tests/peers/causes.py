@@ -1,13 +1,14 @@
 """Why each node of the sample fleet does not come, found from the region's answers alone: what a user with the AWS CLI would find."""
 
 import ipaddress
+import json
 from datetime import datetime, timedelta, timezone
 
 import botocore.session
 from check import finish, same
 
 session = botocore.session.get_session()
-ec2, ssm, iam = (session.create_client(name) for name in ("ec2", "ssm", "iam"))
+ec2, ssm, iam, s3, logs = (session.create_client(name) for name in ("ec2", "ssm", "iam", "s3", "logs"))
 REGION = session.get_config_variable("region")
 ANYWHERE = ipaddress.ip_address("52.94.5.1")
 SETTING = "/ssm/managed-instance/default-ec2-instance-management-role"
@@ -95,8 +96,9 @@ def old(version, floor):
     return [int(n) for n in version.split(".")] < [int(n) for n in floor.split(".")]
 
 
-def simulated(role, action):
-    result = iam.simulate_principal_policy(PolicySourceArn=role["Arn"], ActionNames=[action])["EvaluationResults"][0]
+def simulated(role, action, resource="*"):
+    asked = {"PolicySourceArn": role["Arn"], "ActionNames": [action], "ResourceArns": [resource]}
+    result = iam.simulate_principal_policy(**asked)["EvaluationResults"][0]
     if result["EvalDecision"] == "allowed":
         return None
     bounded = not result.get("PermissionsBoundaryDecisionDetail", {"AllowedByPermissionsBoundary": True})["AllowedByPermissionsBoundary"]
@@ -145,6 +147,35 @@ def cause(machine):
     return "C11" if now - held["Timestamp"] < timedelta(minutes=35) else "E3"
 
 
+def recording(name, document):
+    """What keeps an agent from a session by a document because of where it is recorded: H5 if it refuses, H6 if nothing comes for minutes."""
+    machine = named[name]
+    inputs = json.loads(ssm.get_document(Name=document)["Content"])["inputs"]
+    held = associations.get(machine["InstanceId"])
+    profile = held and iam.get_instance_profile(InstanceProfileName=held["IamInstanceProfile"]["Arn"].split("/")[-1])["InstanceProfile"]
+    lent = ssm.get_service_setting(SettingId=SETTING)["ServiceSetting"]["SettingValue"].split("/")[-1]
+    role = profile["Roles"][0] if held else iam.get_role(RoleName=lent)["Role"]
+    found = None
+    if group := inputs.get("cloudWatchLogGroupName"):
+        demanded = str(inputs.get("cloudWatchEncryptionEnabled")).lower() == "true"
+        groups = {g["logGroupName"]: g for g in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]}
+        unseen = obstacle(machine, "logs") or simulated(role, "logs:DescribeLogGroups") or "kmsKeyId" not in groups.get(group, {})
+        found = "H5" if demanded and unseen else "H6" if obstacle(machine, "logs") else None
+    if bucket := inputs.get("s3BucketName"):
+        demanded = str(inputs.get("s3EncryptionEnabled")).lower() == "true"
+        rule = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+        known = rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] in ("AES256", "aws:kms")
+        unseen = obstacle(machine, "s3") or simulated(role, "s3:GetEncryptionConfiguration", f"arn:aws:s3:::{bucket}") or not known
+        found = found or ("H5" if demanded and unseen else "H6" if obstacle(machine, "s3") else None)
+    return found
+
+
+RECORDED = {
+    ("web-1", "Shop-RecordedShell"): None, ("dh-1", "Shop-RecordedShell"): "H5", ("vault-4", "Shop-RecordedShell"): "H5",
+    ("web-1", "Shop-KeptShell"): None, ("dh-1", "Shop-KeptShell"): None, ("vault-4", "Shop-KeptShell"): "H6",
+    ("web-1", "Shop-VaultedShell"): "H5", ("web-1", "Shop-LoggedCommand"): None, ("web-1", "Shop-PlainLogShell"): "H5",
+    ("web-1", "SSM-SessionManagerRunShell"): None, ("vault-4", "SSM-SessionManagerRunShell"): None,
+}  # fmt: skip
 EXPECTED = {
     "web-1": "ready", "dh-1": "ready", "vault-4": "ready", "half-1": "ready",
     "idle-1": "B1", "idle-2": "B2", "spot-4": "B2", "boot-1": "B3", "api-7": "B3", "sick-1": "B4",
@@ -159,4 +190,6 @@ for name, wanted in EXPECTED.items():
     same(name, cause(named[name]), wanted)
 others = {name: why for name, machine in named.items() if name not in EXPECTED and (why := cause(machine)) not in ("ready", "B2")}
 same("nobody else is kept away", others, {})
+for (name, document), wanted in RECORDED.items():
+    same(f"{document} on {name}", recording(name, document), wanted)
 finish()

@@ -145,6 +145,29 @@ impl Client {
         self.0.answers.once(Call::RoleRights, role, ask).await
     }
 
+    /// What a role may ask before a session that is recorded; each question with a resource of its own.
+    pub(super) async fn recording_rights(
+        &self,
+        role: &str,
+        questions: Vec<(&'static str, String)>,
+    ) -> Answer {
+        let call = Call::RecordingRights;
+        let about: Vec<&str> = questions.iter().map(|(_, resource)| resource.as_str()).collect();
+        let about = format!("{role} {}", about.join(" "));
+        let ask = async {
+            let mut rights = Vec::new();
+            for (action, resource) in &questions {
+                let simulation = Simulation { actions: &[*action], resource, context: Vec::new() };
+                match self.simulate(role, simulation).await {
+                    Ok(found) => rights.extend(found),
+                    Err(error) => return fact(call, Err(error), Piece::RecordingRights),
+                }
+            }
+            fact(call, Ok(rights), Piece::RecordingRights)
+        };
+        self.0.answers.once(call, &about, ask).await
+    }
+
     pub(super) async fn image(&self, id: &str) -> Answer {
         let call = Call::Image;
         let ask = async {

@@ -106,6 +106,11 @@ impl Client {
                 let arn = role();
                 Box::pin(async move { self.role_rights(&arn).await })
             }
+            Call::RecordingRights => {
+                let arn = role();
+                let questions = reach::recording_questions(case.instance, evidence, case.context);
+                Box::pin(async move { self.recording_rights(&arn, questions).await })
+            }
             Call::Image => {
                 let id = text(machine.and_then(|machine| machine.image.as_ref()));
                 Box::pin(async move { self.image(&id).await })
@@ -126,9 +131,9 @@ impl Client {
             Call::HostManagement => Box::pin(self.host_management()),
             Call::Tier => Box::pin(self.tier()),
             Call::Activations => Box::pin(self.activations()),
-            Call::Preferences => Box::pin(self.account_preferences()),
+            Call::Preferences => Box::pin(self.session_preferences(case.document)),
             Call::Documents => Box::pin(self.session_documents()),
-            Call::Key => Box::pin(self.session_key()),
+            Call::Key => Box::pin(self.session_key(case.document)),
             Call::OptIn => Box::pin(self.opt_in()),
             Call::OwnRights => Box::pin(self.own_rights(case)),
             Call::Metrics | Call::Trail => {

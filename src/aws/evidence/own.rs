@@ -119,7 +119,7 @@ impl Client {
         let session = site.sessions_of(&identity.user_id).replace('*', "0");
         let ending: &[&str] = &["ssm:TerminateSession", "ssm:ResumeSession"];
         let mut questions = vec![(ending, session)];
-        questions.extend(self.key_arn().await.map(|key| (&["kms:GenerateDataKey"][..], key)));
+        questions.extend(self.key_arn(case.document).await.map(|key| (&["kms:GenerateDataKey"][..], key)));
         for (actions, resource) in &questions {
             let question = Simulation { actions, resource, context: context.clone() };
             rights.extend(self.simulate(&who, question).await?);
@@ -137,8 +137,8 @@ impl Client {
     }
 
     /// The key that encrypts sessions here, if there is one that can be read.
-    async fn key_arn(&self) -> Option<String> {
-        match self.session_key().await.piece {
+    async fn key_arn(&self, document: Option<&str>) -> Option<String> {
+        match self.session_key(document).await.piece {
             Piece::Key(Fact::Known { value: Some(Key { arn, .. }), .. }) => Some(arn),
             _ => None,
         }

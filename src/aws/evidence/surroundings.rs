@@ -8,6 +8,7 @@ use super::{Client, answers::Answer, fact, moment, or_none, task};
 use crate::{
     aws::Error,
     fleet::{
+        document::PREFERENCES,
         evidence::{Activation, Call, HostManagement, Key, KeyState, OptIn, Piece, Tier},
         record::Fact,
     },
@@ -58,14 +59,19 @@ impl Client {
         self.0.answers.once(call, "", ask).await
     }
 
-    pub(super) async fn account_preferences(&self) -> Answer {
+    /// What a session by a document is like; without one, and by that of a plain shell, the account's preferences say it.
+    pub(super) async fn session_preferences(&self, document: Option<&str>) -> Answer {
+        let named = document.filter(|name| *name != PREFERENCES);
         let ask = async {
             let turn = self.0.answers.turn().await;
-            let preferences = self.preferences().await;
+            let preferences = match named {
+                None => self.preferences().await,
+                Some(name) => self.document(name).await.map(|document| Some(document.preferences)),
+            };
             drop(turn);
             fact(Call::Preferences, preferences, Piece::Preferences)
         };
-        self.0.answers.once(Call::Preferences, "", ask).await
+        self.0.answers.once(Call::Preferences, named.unwrap_or_default(), ask).await
     }
 
     pub(super) async fn session_documents(&self) -> Answer {
@@ -85,9 +91,9 @@ impl Client {
         self.0.answers.once(Call::Documents, "", ask).await
     }
 
-    /// The key of the account's preferences; the fact is that nobody asked where they name none.
-    pub(super) async fn session_key(&self) -> Answer {
-        let preferences = self.account_preferences().await;
+    /// The key of a session by a document; the fact is that nobody asked where it names none.
+    pub(super) async fn session_key(&self, document: Option<&str>) -> Answer {
+        let preferences = self.session_preferences(document).await;
         let name = match preferences.piece {
             Piece::Preferences(Fact::Known { value, .. }) => {
                 value.and_then(|preferences| preferences.kms_key)

@@ -18,7 +18,7 @@ pub(super) struct Explained {
 }
 
 /// Phrases of AWS's consoles and calls (diagnosis 1.4), in lower case, without apostrophes; what each means.
-const PHRASES: [(&[&str], &str); 5] = [
+const PHRASES: [(&[&str], &str); 7] = [
     (
         &["configured to use session manager", "not configured for use with aws systems manager"],
         "AWS sees the instance registered, and no session channel: its role lacks the four ssmmessages actions, its way to \
@@ -41,6 +41,16 @@ const PHRASES: [(&[&str], &str); 5] = [
         &["advanced-instances tier", "advanced-instances"],
         "hybrid nodes take sessions in the advanced-instances tier only, and this region's tier is standard; an administrator \
          can turn it on, billed per node and hour",
+    ),
+    (
+        &["encryption is not set up on the selected cloudwatch logs log group"],
+        "the session is to be recorded in a log group that must be encrypted, and the agent does not see that it is: it has no \
+         key of KMS, is not there, the node's role may not call logs:DescribeLogGroups, or the node has no way to logs",
+    ),
+    (
+        &["encryption is not set up on the selected amazon s3", "unable to validate encryption on amazon s3"],
+        "the session is to be recorded in a bucket that must be encrypted, and the agent does not see that it is: the bucket is \
+         not there or uses DSSE-KMS, the node's role may not call s3:GetEncryptionConfiguration, or the node has no way to s3",
     ),
 ];
 

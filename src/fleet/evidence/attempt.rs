@@ -62,7 +62,7 @@ impl Answer {
     }
 }
 
-/// How a session ended that nobody here ended.
+/// How a session ended that nobody here ended, or that somebody gave up in which nothing came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// When.
@@ -75,4 +75,11 @@ pub struct Ending {
     pub said: String,
     /// SessionId.
     pub session: Option<String>,
+}
+
+impl Ending {
+    /// Nothing came at all, neither a prompt nor a word, until somebody ended it.
+    pub fn is_blank(&self) -> bool {
+        !self.had_begun && self.said.trim().is_empty()
+    }
 }

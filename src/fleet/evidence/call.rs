@@ -21,6 +21,8 @@ pub enum Call {
     Role,
     /// May the role do what the agent needs?
     RoleRights,
+    /// May the role ask where sessions are recorded?
+    RecordingRights,
     /// Whose is the subnet, and of which VPC?
     Subnet,
     /// Does the VPC resolve private names?
@@ -66,7 +68,7 @@ impl Call {
             Self::InstanceProfile => "iam:GetInstanceProfile",
             Self::CoreProfiles => "iam:ListInstanceProfiles",
             Self::Role => "iam:GetRole",
-            Self::RoleRights | Self::OwnRights => "iam:SimulatePrincipalPolicy",
+            Self::RoleRights | Self::RecordingRights | Self::OwnRights => "iam:SimulatePrincipalPolicy",
             Self::Subnet => "ec2:DescribeSubnets",
             Self::VpcAttributes => "ec2:DescribeVpcAttribute",
             Self::RouteTables => "ec2:DescribeRouteTables",

@@ -164,6 +164,11 @@ impl Right {
     pub const OF_AN_AGENT: [&'static str; 5] =
         [Self::REGISTER, Self::CHANNELS[0], Self::CHANNELS[1], Self::CHANNELS[2], Self::CHANNELS[3]];
 
+    /// What asks how a bucket is encrypted (GetBucketEncryption).
+    pub const BUCKET: &'static str = "s3:GetEncryptionConfiguration";
+    /// What asks whether a log group is there and how it is encrypted.
+    pub const LOG_GROUPS: &'static str = "logs:DescribeLogGroups";
+
     /// A decision on an action, all else unknown: the base for struct update syntax.
     pub fn new(action: impl Into<String>, resource: impl Into<String>, decision: Decision) -> Self {
         Self {

@@ -108,6 +108,9 @@ pub struct Evidence {
     pub role: Fact<Option<Role>>,
     /// SimulatePrincipalPolicy for the instance's role and what the agent needs ([`Right::OF_AN_AGENT`]).
     pub role_rights: Fact<Vec<Right>>,
+    /// SimulatePrincipalPolicy for the instance's role and what it asks before a session that is recorded ([`Right::BUCKET`],
+    /// [`Right::LOG_GROUPS`]).
+    pub recording_rights: Fact<Vec<Right>>,
     /// Its way out; shared by all instances of one subnet with the same groups.
     pub network: Arc<Network>,
     /// DescribeImages; none when the image is gone.
@@ -140,6 +143,7 @@ pub enum Piece {
     Profile(Fact<Option<InstanceProfile>>),
     Role(Fact<Option<Role>>),
     RoleRights(Fact<Vec<Right>>),
+    RecordingRights(Fact<Vec<Right>>),
     Subnet(Fact<Option<Subnet>>),
     Vpc(Fact<Vpc>),
     RouteTables(Fact<Vec<RouteTable>>),
@@ -186,6 +190,7 @@ impl Piece {
             Call::InstanceProfile => Self::Profile(lack.fact()),
             Call::Role => Self::Role(lack.fact()),
             Call::RoleRights => Self::RoleRights(lack.fact()),
+            Call::RecordingRights => Self::RecordingRights(lack.fact()),
             Call::Subnet => Self::Subnet(lack.fact()),
             Call::VpcAttributes => Self::Vpc(lack.fact()),
             Call::RouteTables => Self::RouteTables(lack.fact()),
@@ -212,6 +217,7 @@ impl Piece {
             Self::Profile(_) => Call::InstanceProfile,
             Self::Role(_) => Call::Role,
             Self::RoleRights(_) => Call::RoleRights,
+            Self::RecordingRights(_) => Call::RecordingRights,
             Self::Subnet(_) => Call::Subnet,
             Self::Vpc(_) => Call::VpcAttributes,
             Self::RouteTables(_) => Call::RouteTables,
@@ -273,6 +279,7 @@ impl Evidence {
             Piece::Profile(fact) => self.profile = fact,
             Piece::Role(fact) => self.role = fact,
             Piece::RoleRights(fact) => self.role_rights = fact,
+            Piece::RecordingRights(fact) => self.recording_rights = fact,
             Piece::Subnet(fact) => self.network_mut().subnet = fact,
             Piece::Vpc(fact) => self.network_mut().vpc = fact,
             Piece::RouteTables(fact) => self.network_mut().route_tables = fact,

@@ -521,7 +521,10 @@ impl List<'_> {
             (Some(None), _) => Check { says: "the account has none: the defaults hold".to_owned(), ..check },
             (Some(Some(wants)), _) => {
                 let key = wants.kms_key.as_deref().map(|key| format!("encrypted with {key}"));
-                Check { says: key.unwrap_or_else(|| "not encrypted".to_owned()), ..check }
+                let places = wants.s3_bucket.iter().chain(&wants.log_group);
+                let says = std::iter::once(key.unwrap_or_else(|| "not encrypted".to_owned()))
+                    .chain(places.map(|place| format!("recorded in {place}")));
+                Check { says: says.collect::<Vec<_>>().join(", "), ..check }
             }
             (None, State::Ready | State::Online) => check,
             (None, _) if check.state == CheckState::Waiting => {

@@ -89,6 +89,15 @@ impl Ways {
     }
 }
 
+/// The way to another service: `s3`, `logs`.
+pub(super) fn way_to(instance: &Instance, network: &Network, context: &Context, service: &str) -> Way {
+    let region = instance.place.region.as_deref().or(context.region.as_deref()).unwrap_or_default();
+    match instance.machine.seen() {
+        Some(machine) => Path { machine, network, region }.to(service),
+        None => Way::NotChecked(None),
+    }
+}
+
 /// One instance's place in its network.
 struct Path<'a> {
     machine: &'a MachineRecord,
@@ -151,7 +160,40 @@ impl Path<'_> {
                 let block = Block::Dead { what: format!("endpoint {}", endpoint.id), state };
                 self.unless_by_internet(subnet, block)
             }
-            None => self.by_internet(subnet),
+            None => match self.gateway(endpoints, subnet, service) {
+                Some(gateway) => self.by_gateway(gateway, subnet, service),
+                None => self.by_internet(subnet),
+            },
+        }
+    }
+
+    /// The gateway endpoint of a service that the subnet's table leads to: S3's, most of the time.
+    fn gateway<'b>(&self, endpoints: &'b [Endpoint], subnet: &str, service: &str) -> Option<&'b Endpoint> {
+        let tables = self.network.route_tables.value()?;
+        let table = table_of(tables, subnet)?;
+        let leads = |id: &str| {
+            let target = |route: &Route| matches!(&route.target, RouteTarget::Endpoint(to) if to == id);
+            table.routes.iter().any(|route| route.state == RouteState::Active && target(route))
+        };
+        endpoints.iter().find(|one| {
+            one.kind == EndpointKind::Gateway && is_for(one, self.region, service) && leads(&one.id)
+        })
+    }
+
+    fn by_gateway(&self, endpoint: &Endpoint, subnet: &str, service: &str) -> Way {
+        let groups = known!(&self.network.security_groups, Call::SecurityGroups);
+        if let Err(way) = self.egress(groups, None) {
+            return way;
+        }
+        if let Err(way) = self.acl(subnet, false) {
+            return way;
+        }
+        match trust::passage(endpoint.policy.as_deref(), service) {
+            Passage::Free => Way::Open(format!("endpoint {}", endpoint.id)),
+            Passage::Limited => {
+                Way::Doubtful(format!("the policy of {} doesn't give full access", endpoint.id))
+            }
+            Passage::Closed => Way::Blocked(Block::Policy { endpoint: endpoint.id.clone() }),
         }
     }
 

@@ -2,9 +2,9 @@
 //! preferences.
 
 use super::case::Case;
-use super::rights;
 use super::{Cause, Certainty, Finding, Owner, words};
-use crate::fleet::evidence::{Ending, KeyState};
+use super::{recording, rights};
+use crate::fleet::evidence::{Answer, Ending, KeyState};
 use crate::fleet::record::Fact;
 
 /// How long the end of a session counts, in minutes.
@@ -13,9 +13,13 @@ const ENDING_HOLDS: i64 = 60;
 impl Case<'_> {
     /// What ended the last session, and what would end the next.
     pub(super) fn opening(&self) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = Vec::new();
         let ending = self.evidence.ending.as_ref().filter(|ending| self.is_within(ending.at, ENDING_HOLDS));
-        findings.extend(ending.and_then(|ending| self.ended(ending)));
+        // A session that was opened since then shows what is so by now.
+        let reopened = self.evidence.attempt.as_ref().filter(|attempt| attempt.answer == Answer::Opened);
+        let ending = ending.filter(|ending| reopened.is_none_or(|attempt| attempt.at <= ending.at));
+        let mut findings = self.recording(ending);
+        let is_explained = ending.is_some_and(Ending::is_blank) && !findings.is_empty();
+        findings.extend(ending.filter(|_| !is_explained).and_then(|ending| self.ended(ending)));
         for finding in [self.key_unusable(), self.key_not_allowed()].into_iter().flatten() {
             if findings.iter().all(|other| other.cause != finding.cause) {
                 findings.push(finding);
@@ -88,8 +92,11 @@ impl Case<'_> {
         )
     }
 
-    /// H1 to H14: by the words with which it ended.
+    /// H1 to H14, but H5: by the words with which it ended.
     fn ended(&self, ending: &Ending) -> Option<Finding> {
+        if recording::is_told(&ending.said) {
+            return None;
+        }
         let text = ending.said.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
         let label = self.label();
@@ -137,17 +144,6 @@ impl Case<'_> {
             };
             let fix = "create that user on the node, or change who is run as: the tag SSMSessionRunAs of your own role or user, else runAsDefaultUser of the preferences (never root)";
             finding(Cause::RunAs, what, Owner::InstanceOwner, fix.to_owned()).seen(self.run_as())
-        } else if has(&["cloudwatch", "log group", "s3 bucket", "amazon s3"])
-            && has(&["encryption", "encrypted", "not exist", "validate"])
-        {
-            finding(
-                Cause::Logging,
-                format!("sessions are recorded, and {label} can't use the place where"),
-                Owner::Administrator,
-                format!(
-                    "encrypt that bucket or log group, or turn the demand off in the preferences; or let {role} call s3:GetEncryptionConfiguration and logs:DescribeLogGroups, and reach s3 and logs"
-                ),
-            )
         } else if has(&["document worker timed out", "document process failed to start"]) {
             finding(
                 Cause::Worker,
@@ -213,7 +209,7 @@ impl Case<'_> {
                 Owner::You,
                 "look for a proxy or TLS inspection that doesn't let wss through to ssmmessages; then start anew, since a token is good once".to_owned(),
             )
-        } else if !ending.had_begun && ending.by_node && text.trim().is_empty() {
+        } else if ending.is_blank() {
             finding(
                 Cause::NoPrompt,
                 "the session opened, and nothing came".to_owned(),
@@ -239,11 +235,24 @@ impl Case<'_> {
                 "open it again".to_owned(),
             )
         };
-        let session = ending.session.as_deref().map(|id| format!(" (session {id})")).unwrap_or_default();
-        let quoted = ending.said.trim();
-        let said =
-            (!quoted.is_empty()).then(|| format!("it said, {} ago: {quoted}{session}", self.ago(ending.at)));
+        let said = self.said(ending);
         Some(found.seen(said))
+    }
+
+    /// What ended the last session, in its own words.
+    pub(super) fn said(&self, ending: &Ending) -> Option<String> {
+        let session = ending.session.as_deref().map(|id| format!(" (session {id})")).unwrap_or_default();
+        match ending.said.trim() {
+            "" if ending.is_blank() => Some(format!(
+                "the last session ended {} ago, and nothing had come{session}",
+                self.ago(ending.at)
+            )),
+            "" => None,
+            quoted => {
+                let quoted = quoted.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+                Some(format!("it said, {} ago: {quoted}{session}", self.ago(ending.at)))
+            }
+        }
     }
 
     /// Where the user of a shell comes from.

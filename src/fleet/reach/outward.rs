@@ -63,7 +63,7 @@ impl Case<'_> {
     }
 
     /// One obstacle before one or both services.
-    fn blocked(&self, block: &Block, services: &[&str]) -> Finding {
+    pub(super) fn blocked(&self, block: &Block, services: &[&str]) -> Finding {
         let label = self.label();
         let to = services.join(" and ");
         let both = services.len() == 2;

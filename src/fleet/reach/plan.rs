@@ -5,7 +5,9 @@ use jiff::Timestamp;
 
 use super::Context;
 use crate::fleet::{
-    evidence::{AddressRange, Call, Endpoint, Evidence, HostManagement, Route, RouteTable, RouteTarget},
+    evidence::{
+        AddressRange, Call, Endpoint, Evidence, HostManagement, Right, Route, RouteTable, RouteTarget,
+    },
     feature::Feature,
     instance::{Instance, Part, State},
     record::{Connection, Fact},
@@ -50,7 +52,7 @@ pub fn endpoint_groups(instance: &Instance, evidence: &Evidence, context: &Conte
     let own = instance.machine.seen().map(|machine| &*machine.security_groups).unwrap_or_default();
     let mut groups: Vec<String> = own.iter().map(|group| group.to_string()).collect();
     let endpoints = evidence.network.endpoints.value().map(Vec::as_slice).unwrap_or_default();
-    for endpoint in endpoints.iter().filter(|endpoint| serves(endpoint, context)) {
+    for endpoint in endpoints.iter().filter(|endpoint| serves(endpoint, evidence, context)) {
         groups.extend(endpoint.groups.iter().cloned());
     }
     groups.sort();
@@ -85,9 +87,41 @@ pub(super) fn default_route(table: &RouteTable) -> Option<&Route> {
 }
 
 /// An endpoint for a service that the agent or its sessions use.
-fn serves(endpoint: &Endpoint, context: &Context) -> bool {
+fn serves(endpoint: &Endpoint, evidence: &Evidence, context: &Context) -> bool {
     let region = context.region.as_deref().unwrap_or_default();
-    ["ssm", "ssmmessages", "ec2messages"].iter().any(|service| is_for(endpoint, region, service))
+    let recording = recording_services(evidence, context);
+    ["ssm", "ssmmessages", "ec2messages"]
+        .iter()
+        .chain(&recording)
+        .any(|service| is_for(endpoint, region, service))
+}
+
+/// The services that sessions are recorded with, as the preferences say: `s3`, `logs`.
+pub(super) fn recording_services(evidence: &Evidence, context: &Context) -> Vec<&'static str> {
+    let around = evidence.surroundings.or(&context.surroundings);
+    let Some(Some(wants)) = around.preferences.value() else { return Vec::new() };
+    let bucket = wants.s3_bucket.as_ref().map(|_| "s3");
+    bucket.into_iter().chain(wants.log_group.as_ref().map(|_| "logs")).collect()
+}
+
+/// What to ask the policy simulator about the role of an instance, for a session that is recorded: each an action and an ARN.
+pub fn recording_questions(
+    instance: &Instance,
+    evidence: &Evidence,
+    context: &Context,
+) -> Vec<(&'static str, String)> {
+    let around = evidence.surroundings.or(&context.surroundings);
+    let Some(Some(wants)) = around.preferences.value() else { return Vec::new() };
+    let partition = context.partition();
+    let account = instance.place.account.as_deref();
+    let account = account.or(instance.machine.seen().and_then(|machine| machine.account.as_deref()));
+    let site = context.site(account);
+    let bucket = wants.s3_bucket.as_ref();
+    let bucket = bucket.map(|name| (Right::BUCKET, format!("arn:{partition}:s3:::{name}")));
+    // As CloudWatch Logs names all groups in its denials.
+    let groups = format!("arn:{partition}:logs:{}:{}:log-group::log-stream:", site.region, site.account);
+    let group = wants.log_group.as_ref().map(|_| (Right::LOG_GROUPS, groups));
+    bucket.into_iter().chain(group).collect()
 }
 
 /// Whether an endpoint is that of a service; China's names begin with `cn.`.
@@ -185,6 +219,26 @@ impl Plan<'_> {
         if preferences.value().and_then(Option::as_ref).is_some_and(|wants| wants.kms_key.is_some()) {
             calls.push(Call::Key);
         }
+        let services = recording_services(self.evidence, self.context);
+        if !services.is_empty() {
+            calls.extend(self.recording());
+        }
+        calls
+    }
+
+    /// Whether the agent may ask where the session is recorded, and gets there.
+    fn recording(&self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        if role_arn(self.instance, self.evidence, self.context).is_some() {
+            calls.push(Call::RecordingRights);
+        } else if has_profile(self.instance) {
+            calls.push(Call::InstanceProfile);
+        } else if self.instance.machine.seen().is_some() {
+            calls.push(Call::HostManagement);
+        }
+        if !self.instance.target().is_hybrid() {
+            calls.extend(self.network());
+        }
         calls
     }
 
@@ -240,7 +294,7 @@ impl Plan<'_> {
             calls.push(Call::SecurityGroups);
         }
         let endpoints = network.endpoints.value().map(Vec::as_slice).unwrap_or_default();
-        if endpoints.iter().any(|endpoint| serves(endpoint, self.context)) {
+        if endpoints.iter().any(|endpoint| serves(endpoint, self.evidence, self.context)) {
             calls.push(Call::VpcAttributes);
         }
         if !nat_gateways(self.instance, self.evidence).is_empty() {
@@ -275,6 +329,7 @@ impl Plan<'_> {
             Call::InstanceProfile => open(&evidence.profile),
             Call::Role => open(&evidence.role),
             Call::RoleRights => open(&evidence.role_rights),
+            Call::RecordingRights => open(&evidence.recording_rights),
             Call::Subnet => open(&network.subnet),
             Call::VpcAttributes => open(&network.vpc),
             Call::RouteTables => open(&network.route_tables),

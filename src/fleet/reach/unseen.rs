@@ -2,8 +2,8 @@
 //! taken for a clean bill.
 
 use super::case::Case;
-use super::network::Way;
-use super::plan::{has_profile, role_arn};
+use super::network::{Way, way_to};
+use super::plan::{has_profile, recording_services, role_arn};
 use super::{Call, words};
 use crate::fleet::instance::{Part, State};
 use crate::fleet::record::Fact;
@@ -20,6 +20,9 @@ impl Case<'_> {
                 lines.push("its session channel: not asked yet".to_owned());
             }
             fact => lines.extend(self.lack(fact, "its session channel")),
+        }
+        if !is_settled {
+            lines.extend(self.recorded());
         }
         let is_only_in_ec2 = self.state == State::Unknown && self.instance.machine.seen().is_some();
         if !matches!(self.state, State::NoChannel | State::Lost | State::NotConfigured) && !is_only_in_ec2 {
@@ -45,6 +48,26 @@ impl Case<'_> {
             lines.push(format!("not checked: {}", unasked.join(", ")));
         }
         lines
+    }
+
+    /// Where sessions are recorded: what kept us from telling whether the agent can rely on it.
+    fn recorded(&self) -> Vec<String> {
+        let services = recording_services(self.evidence, self.context);
+        if services.is_empty() {
+            return Vec::new();
+        }
+        let rights = "whether its role may ask where sessions are recorded";
+        let role = self.lack(&self.evidence.recording_rights, rights);
+        let role = role.or_else(|| self.lack(&self.evidence.profile, rights));
+        let ways = services.iter().filter(|_| !self.instance.target().is_hybrid()).find_map(|service| {
+            let way = way_to(self.instance, &self.evidence.network, self.context, service);
+            let Way::NotChecked(Some(call)) = way else { return None };
+            match self.way_by(Some(call), "its way to where sessions are recorded") {
+                Lookup::Lacking(line) => Some(line),
+                Lookup::Seen | Lookup::NotAsked => None,
+            }
+        });
+        role.into_iter().chain(ways).collect()
     }
 
     /// The two lists, where the row lacks one of them.
@@ -75,9 +98,15 @@ impl Case<'_> {
             Way::NotChecked(call) => Some(*call),
             _ => None,
         });
-        let Some(call) = open else { return Lookup::Seen };
+        match open {
+            Some(call) => self.way_by(call, "its way to the endpoints"),
+            None => Lookup::Seen,
+        }
+    }
+
+    /// What became of the call that a way rests on.
+    fn way_by(&self, call: Option<Call>, what: &str) -> Lookup {
         let network = &self.evidence.network;
-        let what = "its way to the endpoints";
         match call {
             Some(Call::Endpoints) => self.lookup(&network.endpoints, what),
             Some(Call::RouteTables) => self.lookup(&network.route_tables, what),

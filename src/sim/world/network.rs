@@ -299,6 +299,13 @@ impl Network {
         own.or_else(|| self.route_tables.iter().find(|table| table.main && table.vpc == subnet.vpc))
     }
 
+    /// The gateway endpoints that a table leads to.
+    pub(crate) fn gateways_of(&self, table: &RouteTable) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(|endpoint| {
+            endpoint.kind == EndpointKind::Gateway && endpoint.route_tables.contains(&table.id)
+        })
+    }
+
     /// The list that guards a subnet.
     pub(crate) fn acl_of(&self, subnet: &Subnet) -> Option<&Acl> {
         let own = self.acls.iter().find(|acl| acl.subnets.contains(&subnet.id));

@@ -49,11 +49,7 @@ impl Network {
         let leaves = self.lets_out(from, PUBLIC, &[]) && self.passes(subnet, PUBLIC);
         let gateway = || {
             let table = self.routes_of(subnet)?;
-            (self.endpoints.iter()).find(|endpoint| {
-                endpoint.kind == EndpointKind::Gateway
-                    && endpoint.service == service
-                    && endpoint.route_tables.contains(&table.id)
-            })
+            self.gateways_of(table).find(|endpoint| endpoint.service == service)
         };
         match gateway() {
             _ if !leaves => None,

@@ -221,7 +221,7 @@ fn peers_c18_the_idle_end_is_counted_down_in_the_tab_and_told_before() {
     assert!(stage.taken().iter().any(|effect| matches!(effect, Effect::Preferences(_))));
     assert!(!stage.screen().contains("idle"), "what is not known is not shown");
     let preferences = Preferences { max_duration: Some(60 * MINUTE), ..Preferences::default() };
-    stage.happens(Event::Preferences { place: PLACE, preferences: Some(preferences) });
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Box::new(preferences)) });
     assert!(stage.screen().contains("idle 20 min · ends in 60 min"), "{}", stage.screen());
     stage.waits(5 * MINUTE);
     assert!(stage.screen().contains("idle 15 min · ends in 55 min"), "{}", stage.screen());
@@ -239,7 +239,7 @@ fn peers_c18_a_hidden_session_warns_of_its_end() {
     stage.state.fleet.every = None;
     stage.place().reading.due = None;
     let life = stage.opens("web-1");
-    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Preferences::default()) });
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Box::default()) });
     stage.press("alt-1");
     stage.waits(17 * MINUTE);
     assert_eq!(stage.state.tabs.get(life.tab).unwrap().unseen, Unseen::Nothing);
@@ -254,7 +254,7 @@ fn peers_c18_a_hidden_session_warns_of_its_end() {
 fn the_limits_of_a_document_go_before_the_preferences() {
     let mut stage = Stage::listed(USUAL);
     stage.runs(SessionType::InteractiveCommands);
-    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Preferences::default()) });
+    stage.happens(Event::Preferences { place: PLACE, preferences: Some(Box::default()) });
     assert!(stage.screen().contains("idle 10 min · ends in 60 min"), "{}", stage.screen());
 }
 

@@ -506,10 +506,7 @@ fn tab_command_ended() {
 fn tab_limits() {
     shows("tab_limits", |stage| {
         let life = live(stage);
-        stage.happens(Event::Preferences {
-            place: PLACE,
-            preferences: Some(crate::fleet::Preferences::default()),
-        });
+        stage.happens(Event::Preferences { place: PLACE, preferences: Some(Box::default()) });
         stage.session(life, session::Event::Notice("This session is encrypted using AWS KMS.".to_owned()));
         stage.waits(Duration::from_secs(18 * 60 + 17));
     });

@@ -122,10 +122,7 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     });
     scene("limits", &|stage| {
         stage.opens("web-1");
-        stage.happens(Event::Preferences {
-            place: PLACE,
-            preferences: Some(crate::fleet::Preferences::default()),
-        });
+        stage.happens(Event::Preferences { place: PLACE, preferences: Some(Box::default()) });
         stage.waits(Duration::from_secs(19 * 60));
     });
     scene("rename", &|stage| {

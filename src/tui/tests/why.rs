@@ -1,6 +1,8 @@
 //! Asking why: the deep check begins, its answers fill the checklist in, and what it finds can be copied.
 
-use super::stage::{PLACE, Stage, USUAL, WIDE, agents};
+use std::time::Duration;
+
+use super::stage::{PLACE, Stage, USUAL, WIDE, agents, ticket};
 use crate::{
     fleet::{
         AgentRecord, Call, Connection, Evidence, Fact, Fleet, HostManagement, InstanceId, Piece,
@@ -196,4 +198,20 @@ fn a_denied_look_at_channels_is_said_in_the_footer() {
     let status = Fact::Known { value: Connection::Connected, at: stage.now.time };
     stage.happens(Event::Probed { id, status });
     assert!(!stage.screen().contains("online is not verified"), "{}", stage.screen());
+}
+
+#[test]
+fn a_session_that_is_given_up_because_nothing_comes_counts_and_one_that_is_given_up_at_once_does_not() {
+    for (seconds, counts) in [(3, false), (45, true)] {
+        let mut stage = Stage::listed(USUAL);
+        stage.select("web-1").press("enter");
+        let life = stage.life();
+        stage.happens(Event::Started { life, place: PLACE, result: Ok(ticket()) });
+        stage.session(life, session::Event::SocketOpen);
+        stage.waits(Duration::from_secs(seconds));
+        stage.press("esc");
+        assert!(stage.state.tabs.current().is_none(), "{}", stage.screen());
+        let told = causes(&stage, "web-1").contains(&Cause::NoPrompt);
+        assert_eq!(told, counts, "after {seconds} s");
+    }
 }

@@ -53,6 +53,13 @@ pub(super) fn session_ended(state: &mut State, target: &InstanceId, end: &End, h
     }
 }
 
+/// A session opened, and nothing came in it until the user gave it up.
+pub(super) fn nothing_came(state: &mut State, target: &InstanceId) {
+    let said = String::new();
+    let ending = Happened { at: state.now.time, had_begun: false, by_node: false, said, session: None };
+    took(state, target, Piece::Ending(ending));
+}
+
 /// The far side of a forward did not take a connection.
 pub(super) fn connection_refused(state: &mut State, target: &InstanceId, said: String) {
     let ending = Happened { at: state.now.time, had_begun: true, by_node: false, said, session: None };

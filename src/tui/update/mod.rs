@@ -125,7 +125,9 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             }
             form::read(state, place, &name, *result);
         }
-        Event::Preferences { place, preferences } => session::preferences(state, place, preferences),
+        Event::Preferences { place, preferences } => {
+            session::preferences(state, place, preferences.map(|preferences| *preferences));
+        }
         Event::InputTaken { life } => {
             state.dirty = was_dirty | session::taken(state, life, out);
         }

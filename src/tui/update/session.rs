@@ -26,6 +26,8 @@ use crate::{
 const RESUMED_SHOWS: Duration = Duration::from_secs(6);
 /// How long a sentence from the agent stays.
 const NOTICE_SHOWS: Duration = Duration::from_secs(15);
+/// After so long without a prompt nobody gives up for other reasons.
+const BLANK: Duration = Duration::from_secs(20);
 
 /// Opens a tab on every marked row, or on the row under the cursor; one that cannot be reached is explained instead.
 pub(super) fn open_selected(state: &mut State, out: &mut Vec<Effect>) {
@@ -246,14 +248,25 @@ pub(super) fn start_again(state: &mut State, id: TabId, out: &mut Vec<Effect>) {
 
 /// Gives up starting: a new tab goes, a restarted one keeps its old screen.
 pub(super) fn cancel_start(state: &mut State, out: &mut Vec<Effect>) {
+    let now = state.now.instant;
     let Some(tab) = state.tabs.current_mut() else { return };
     out.push(Effect::Forget(tab.life()));
+    let is_terminal = matches!(tab.content, Content::Shell(_) | Content::Command { .. });
+    let blank = match tab.phase {
+        Phase::Starting { since, step } if step > Step::Connecting && is_terminal => {
+            (now.duration_since(since) >= BLANK).then(|| tab.target.clone())
+        }
+        _ => None,
+    };
     if tab.lives == 1 {
         let id = tab.id;
         state.tabs.remove(id);
     } else {
         tab.lives += 1;
         tab.phase = Phase::Ended(Ending::Cancelled);
+    }
+    if let Some(target) = blank {
+        super::examination::nothing_came(state, &target);
     }
     note(state, "starting was cancelled");
 }

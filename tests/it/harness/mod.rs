@@ -253,3 +253,18 @@ pub fn aws(world: &World, arguments: &[&str]) -> String {
     assert!(done.status.success(), "{arguments:?}\n{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
+
+/// A command line as it was copied, typed into a shell in which `aws` leads to the region.
+pub fn type_in_shell(world: &World, line: &str) {
+    let folder = world.home().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let script = format!("#!/bin/sh\nexec {} --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n", aws_cli());
+    std::fs::write(folder.join("aws"), script).unwrap();
+    std::fs::set_permissions(folder.join("aws"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", line]).env_clear().envs(world.environment()).env("PATH", path).env("AWS_PAGER", "");
+    let done = shell.output().unwrap();
+    assert!(done.status.success(), "{line}\n{}", String::from_utf8_lossy(&done.stderr));
+}

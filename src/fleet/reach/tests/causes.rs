@@ -20,6 +20,24 @@ fn encrypted(state: Option<KeyState>) -> [Piece; 2] {
     [Piece::Preferences(known(Some(preferences))), Piece::Key(known(state.map(|state| Key { arn, state })))]
 }
 
+/// Recorded in a bucket, in a log group, both of which must be encrypted or need not.
+fn recorded(bucket: bool, group: bool, must_be_encrypted: bool) -> Piece {
+    Piece::Preferences(known(Some(Preferences {
+        s3_bucket: bucket.then(|| "session-logs".into()),
+        s3_prefix: Some("shells/".into()),
+        s3_encrypted: must_be_encrypted,
+        log_group: group.then(|| "/sessions".into()),
+        log_encrypted: must_be_encrypted,
+        ..Preferences::default()
+    })))
+}
+
+/// The agent's words (agent session/config/config.go, session/shell/shell.go).
+const NO_BUCKET_ENCRYPTION: &str = "We couldn't start the session because encryption is not set up on the selected Amazon S3 bucket. Either encrypt the bucket or choose an option to enable logging without encryption.";
+const NO_GROUP_ENCRYPTION: &str = "We couldn't start the session because encryption is not set up on the selected CloudWatch Logs log group. Either encrypt the log group or choose an option to enable logging without encryption.";
+const NOT_VALIDATED: &str =
+    "Couldn't start the session because we are unable to validate encryption on Amazon S3 bucket. Error: ";
+
 fn memory(version: &str) -> Memory {
     let place = Place { profile: Some("prod".into()), region: Some("eu-west-1".into()), ..Place::default() };
     Memory {
@@ -306,9 +324,42 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 run_as_user: Some("deploy".into()),
                 ..Preferences::default()
             })))]),
-        well("h5_logging", Cause::Logging)
-            .ended("Encryption is not set up on the selected Amazon S3 bucket. Please enable encryption"),
+        well("h5_logging", Cause::Logging).ended(NO_BUCKET_ENCRYPTION),
+        well("h5_bucket_not_encrypted", Cause::Logging)
+            .with([recorded(true, false, true)])
+            .ended(NO_BUCKET_ENCRYPTION),
+        well("h5_bucket_gone", Cause::Logging)
+            .with([recorded(true, false, true)])
+            .ended(&format!("{NOT_VALIDATED}NoSuchBucket: The specified bucket does not exist")),
+        // Likely beforehand, since the bucket's own policy may allow it; proven by the agent's words.
+        well("h5_role_may_not_ask_for_bucket", Cause::Logging)
+            .with([recorded(true, false, true), recording_rights(&[Right::BUCKET])]),
+        well("h5_role_was_refused_by_bucket", Cause::Logging)
+            .with([recorded(true, false, true), recording_rights(&[Right::BUCKET])])
+            .ended(&format!(
+                "{NOT_VALIDATED}AccessDenied: Access Denied\n\tstatus code: 403, request id: 7F3C, host id: 11"
+            )),
+        // Mended since: what the words say isn't so any more.
+        well("h5_role_may_ask_by_now", Cause::Logging)
+            .with([recorded(true, false, true)])
+            .ended(&format!("{NOT_VALIDATED}AccessDenied: Access Denied")),
+        well("h5_role_may_not_ask_for_log_group", Cause::Logging)
+            .with([recorded(false, true, true), recording_rights(&[Right::LOG_GROUPS])]),
+        well("h5_log_group_itself", Cause::Logging)
+            .with([recorded(false, true, true)])
+            .ended(NO_GROUP_ENCRYPTION),
+        well("h5_log_group_unknown", Cause::Logging).ended(NO_GROUP_ENCRYPTION),
+        well("h5_no_way_to_bucket", Cause::Logging)
+            .with(endpoints(vec![endpoint("ssm"), endpoint("ssmmessages")]))
+            .with([recorded(true, false, true)]),
+        well("h5_no_way_to_log_group", Cause::Logging)
+            .with(endpoints(vec![endpoint("ssm"), endpoint("ssmmessages")]))
+            .with([recorded(false, true, true)]),
         well("h6_no_prompt", Cause::NoPrompt).ended(""),
+        well("h6_no_way_to_bucket", Cause::NoPrompt)
+            .with(endpoints(vec![endpoint("ssm"), endpoint("ssmmessages")]))
+            .with([recorded(true, false, false)])
+            .ended(""),
         well("h7_worker", Cause::Worker).ended("document worker timed out"),
         well("h8_domain_controller", Cause::DomainController)
             .ended("the instance is an active directory domain controller"),

@@ -194,6 +194,18 @@ pub(super) fn role_rights(refused: &[&str]) -> Vec<Right> {
         .collect()
 }
 
+/// What the role may ask before a session that is recorded.
+pub(super) fn recording_rights(refused: &[&str]) -> Piece {
+    let asked = |(action, resource)| {
+        let is_refused = refused.contains(&action);
+        let decision = if is_refused { Decision::ImplicitDeny } else { Decision::Allowed };
+        Right::new(action, resource, decision)
+    };
+    let groups = "arn:aws:logs:eu-west-1:123456789012:log-group::log-stream:";
+    let both = [(Right::BUCKET, "arn:aws:s3:::session-logs"), (Right::LOG_GROUPS, groups)];
+    Piece::RecordingRights(known(both.into_iter().map(asked).collect()))
+}
+
 pub(super) fn trusted_by(service: &str) -> Piece {
     let trust = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{service}"}},"Action":"sts:AssumeRole"}}]}}"#
@@ -313,6 +325,7 @@ fn well() -> Vec<Piece> {
         Piece::Profile(known(Some(profile(&["core-node"])))),
         trusted_by("ec2.amazonaws.com"),
         Piece::RoleRights(known(role_rights(&[]))),
+        recording_rights(&[]),
         Piece::Subnet(known(Some(Subnet {
             id: "subnet-0a1".into(),
             owner: ACCOUNT.into(),

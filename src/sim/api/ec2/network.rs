@@ -219,6 +219,16 @@ pub(super) fn describe_route_tables(context: &Context<'_>, form: &Form) -> Resul
                 for route in &table.routes {
                     xml.element("item", |xml| write_route(xml, route));
                 }
+                for endpoint in context.world.network.gateways_of(table) {
+                    xml.element("item", |xml| {
+                        // A prefix list of a service has the same id in all of a region's VPCs.
+                        let list = if endpoint.service == "s3" { "pl-6da54004" } else { "pl-6fa54006" };
+                        xml.text("destinationPrefixListId", list);
+                        xml.text("gatewayId", &endpoint.id);
+                        xml.text("state", "active");
+                        xml.text("origin", "CreateRoute");
+                    });
+                }
             });
             xml.element("associationSet", |xml| {
                 let id = table.id.replacen("rtb-", "rtbassoc-", 1);
