@@ -8,11 +8,23 @@ use toml::{
 };
 
 use super::{
-    Allowed, Binding, Chord, Config, Group, Key, Position, Problem, Route, SavedForward, SavedQuery, nearest,
+    Allowed, Background, Binding, Chord, Config, Group, Key, Position, Problem, Route, SavedForward,
+    SavedQuery, nearest,
 };
 
-const KEYS: [&str; 10] =
-    ["refresh", "leader", "history", "keys", "queries", "forwards", "groups", "ssh", "terminal", "exec"];
+const KEYS: [&str; 11] = [
+    "refresh",
+    "leader",
+    "history",
+    "background",
+    "keys",
+    "queries",
+    "forwards",
+    "groups",
+    "ssh",
+    "terminal",
+    "exec",
+];
 const FORWARD_KEYS: [&str; 3] = ["target", "ports", "lanes"];
 const GROUP_KEYS: [&str; 2] = ["profiles", "regions"];
 const SSH_KEYS: [&str; 2] = ["user", "push-key"];
@@ -53,6 +65,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Problem> {
             "refresh" => config.refresh = refresh(&source, value)?,
             "leader" => config.leader = leader(&source, value)?,
             "history" => config.history = flag(&source, "history", value)?,
+            "background" => config.background = Some(background(&source, value)?),
             "keys" => keys(&source, value, &mut config)?,
             "queries" => {
                 for (name, value) in table(&source, "queries", value)? {
@@ -192,6 +205,17 @@ fn memory(source: &Source, value: &Spanned<DeValue>) -> Result<usize, Problem> {
     };
     let right = "`memory` is written \"4M\", \"512K\", or as a number of bytes from 64K to 4G";
     bytes.filter(|bytes| MEMORY.contains(bytes)).ok_or_else(|| source.problem(value, right))
+}
+
+fn background(source: &Source, value: &Spanned<DeValue>) -> Result<Background, Problem> {
+    match value.get_ref() {
+        DeValue::String(text) if text == "light" => Ok(Background::Light),
+        DeValue::String(text) if text == "dark" => Ok(Background::Dark),
+        _ => {
+            let what = "`background` is \"light\" or \"dark\"; leave it out for what the terminal says";
+            Err(source.problem(value, what))
+        }
+    }
 }
 
 fn allowed(source: &Source, value: &Spanned<DeValue>) -> Result<Allowed, Problem> {

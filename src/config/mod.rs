@@ -4,6 +4,7 @@
 //! refresh = "30s"              # how often the fleet is read again; "off" reads it on demand only
 //! leader  = "ctrl-]"           # the key that is ours inside a session
 //! history = false              # remember nothing of what was opened
+//! background = "light"         # the terminal's: "light", "dark", or what the terminal says of itself
 //! [keys]                       # action = key, or a list of keys; which actions there are is the keymap's matter
 //! refresh = ["r", "ctrl-r"]
 //! [queries]                    # `@broken` in the search box and for `ssmtui ls`; the language is the fleet's matter
@@ -58,6 +59,8 @@ pub struct Config {
     pub leader: Chord,
     /// Whether what was opened is remembered.
     pub history: bool,
+    /// What the user's terminal is like, where that is said.
+    pub background: Option<Background>,
     /// Keys by the name of an action, as the `[keys]` table has them.
     pub keys: BTreeMap<String, Binding>,
     /// Queries by name.
@@ -149,6 +152,27 @@ pub struct Terminal {
     pub clipboard: Allowed,
 }
 
+/// What the user's terminal is like behind its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Background {
+    /// White, or about.
+    Light,
+    /// Black, or about.
+    Dark,
+}
+
+impl Background {
+    /// What the variable `COLORFGBG` of some terminals says (`0;15`, `15;default;0`): of the sixteen colours seven are dark, and the
+    /// dark grey.
+    pub fn of_variable(value: &str) -> Option<Self> {
+        match value.rsplit(';').next()?.parse::<u8>().ok()? {
+            0..=6 | 8 => Some(Self::Dark),
+            7 | 9..=15 => Some(Self::Light),
+            16.. => None,
+        }
+    }
+}
+
 /// Whether something that an instance asks for is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Allowed {
@@ -167,6 +191,7 @@ impl Default for Config {
             refresh: Some(Duration::from_secs(30)),
             leader: Chord::control(']'),
             history: true,
+            background: None,
             keys: BTreeMap::new(),
             queries: BTreeMap::new(),
             forwards: BTreeMap::new(),
@@ -305,8 +330,31 @@ mod tests {
         );
         assert_eq!(
             wrong("colour = 3"),
-            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `history`, `keys`, `queries`, `forwards`, `groups`, `ssh`, `terminal`, `exec`"
+            "line 1, column 1: `colour` is no key of ours; there are `refresh`, `leader`, `history`, `background`, `keys`, `queries`, `forwards`, `groups`, `ssh`, `terminal`, `exec`"
         );
+    }
+
+    #[test]
+    fn the_background_is_what_the_file_says_or_the_terminal() {
+        let said = |text| Config::parse(text).unwrap().background;
+        assert_eq!(said("background = \"light\""), Some(Background::Light));
+        assert_eq!(said("background = \"dark\""), Some(Background::Dark));
+        assert_eq!(said(""), None);
+        assert_eq!(
+            wrong("background = \"red\""),
+            "line 1, column 14: `background` is \"light\" or \"dark\"; leave it out for what the terminal says"
+        );
+        for (value, background) in [
+            ("0;15", Some(Background::Light)),
+            ("15;default;0", Some(Background::Dark)),
+            ("15;8", Some(Background::Dark)),
+            ("0;7", Some(Background::Light)),
+            ("0;default", None),
+            ("0;231", None),
+            ("", None),
+        ] {
+            assert_eq!(Background::of_variable(value), background, "{value}");
+        }
     }
 
     #[test]

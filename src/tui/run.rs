@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     aws::Ground,
-    config::Config,
+    config::{Background, Config},
     fleet::Place,
     term::{self, Touched},
 };
@@ -71,8 +71,11 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     // What a simulated region shows is not worth remembering.
     let keep = if state.fleet.places.demo { Keep::default() } else { Keep::platform(options.config.history) };
     let (works, messages) = Works::new(options.ground, keep)?;
+    let background = std::env::var("COLORFGBG").ok();
+    let background = options.config.background.or_else(|| Background::of_variable(&background?));
     let theme = match std::env::var_os("NO_COLOR") {
         Some(value) if !value.is_empty() => Theme::PLAIN,
+        _ if background == Some(Background::Light) => Theme::LIGHT,
         _ => Theme::COLOURED,
     };
     let mut app = App { state, works, screen, theme, signal: None };

@@ -89,8 +89,10 @@ fn a_lost_connection_is_told_while_one_looks_back() {
 fn lines_are_looked_at_when_the_session_has_ended_and_after_a_resize() {
     let (mut stage, life) = full();
     stage.output(life, &"wide ".repeat(30));
-    stage.session(life, session::Event::Ended(End::Terminated));
     stage.press("ctrl-] [");
+    stage.session(life, session::Event::Ended(End::Terminated));
+    let ended = End::Terminated.to_string();
+    assert!(stage.screen().contains(&format!("✗ {ended} · ↑")), "{}", stage.screen());
     stage.happens(Event::Resized(crate::term::Size { rows: 24, cols: 50 }));
     assert!(rows(&stage).iter().filter(|row| row.contains("wide wide")).count() == 3, "{}", stage.screen());
     stage.press("g");

@@ -44,7 +44,10 @@ pub(super) fn draw(
             board::draw(state, tab, board, theme, place, buffer)
         }
         (_, Some(Pane { look: Some(look), terminal, .. })) => {
-            let told = strip(state, tab, theme).map(|(text, ..)| text);
+            let told = match &tab.phase {
+                Phase::Ended(ending) => headline(ending).map(|(text, _)| text),
+                _ => strip(state, tab, theme).map(|(text, ..)| text),
+            };
             return look::draw(look, terminal, told.as_deref(), theme, area, buffer);
         }
         (_, Some(pane)) => {
@@ -207,6 +210,18 @@ fn starting(
     put_lines(lines, inner, buffer);
 }
 
+/// Why it is over, in a sentence, and whether it went well; none where there was no session, which takes more to say.
+fn headline(ending: &Ending) -> Option<(String, bool)> {
+    let words = match ending {
+        Ending::NotStarted(_) => return None,
+        Ending::Exited(0) => "✓ ended with exit code 0".to_owned(),
+        Ending::Exited(code) => format!("✗ ended with exit code {code}"),
+        Ending::Session(why) => format!("✗ {why}"),
+        Ending::Cancelled => "✗ starting was cancelled".to_owned(),
+    };
+    Some((words, *ending == Ending::Exited(0)))
+}
+
 /// Why it is over, and what can be done; the last screen stays above where there is room.
 fn ended(
     state: &State,
@@ -225,13 +240,11 @@ fn ended(
         Ending::NotStarted(failure) => {
             empty::told(theme, width, &empty::with_key(state, failure, Context::Ended), "")
         }
-        Ending::Exited(0) => vec![Line::styled("✓ ended with exit code 0", theme.good())],
-        Ending::Exited(code) => vec![Line::styled(format!("✗ ended with exit code {code}"), theme.alarm())],
-        Ending::Session(why) => wrap(&format!("✗ {why}"), cells)
-            .into_iter()
-            .map(|line| Line::styled(line, theme.alarm()))
-            .collect(),
-        Ending::Cancelled => vec![Line::styled("✗ starting was cancelled", theme.alarm())],
+        _ => {
+            let (words, well) = headline(ending).unwrap_or_default();
+            let style = if well { theme.good() } else { theme.alarm() };
+            wrap(&words, cells).into_iter().map(|line| Line::styled(line, style)).collect()
+        }
     };
     if matches!(ending, Ending::NotStarted(_)) {
         lines.push(Line::default());

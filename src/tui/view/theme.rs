@@ -1,5 +1,5 @@
 //! What things look like. Colour never stands alone: every meaning has a glyph or a word too, so that the plain theme
-//! (`NO_COLOR`) loses nothing. Colours are the sixteen of the user's own terminal.
+//! (`NO_COLOR`) loses nothing. Colours are the sixteen of the user's own terminal, and a grey that goes by its background.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -9,13 +9,16 @@ use crate::{fleet::State, term::copy_widget::Lights, tui::state::tab::Dot};
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
     coloured: bool,
+    light: bool,
 }
 
 impl Theme {
     /// With colours.
-    pub const COLOURED: Self = Self { coloured: true };
+    pub const COLOURED: Self = Self { coloured: true, light: false };
+    /// With colours, on a light background.
+    pub const LIGHT: Self = Self { coloured: true, light: true };
     /// Without any.
-    pub const PLAIN: Self = Self { coloured: false };
+    pub const PLAIN: Self = Self { coloured: false, light: false };
 
     fn colour(self, colour: Color) -> Style {
         if self.coloured { Style::new().fg(colour) } else { Style::new() }
@@ -48,7 +51,9 @@ impl Theme {
     /// The row or line under the cursor.
     pub fn selected(self) -> Style {
         if self.coloured {
-            Style::new().bg(Color::Indexed(236)).add_modifier(Modifier::BOLD)
+            // A grey close to the background, under text in the colours that it has on that.
+            let grey = if self.light { 254 } else { 236 };
+            Style::new().bg(Color::Indexed(grey)).add_modifier(Modifier::BOLD)
         } else {
             Style::new().add_modifier(Modifier::REVERSED)
         }
