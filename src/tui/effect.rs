@@ -176,7 +176,10 @@ impl Works {
                     tokio::spawn(login::try_code(connector.clone(), device, code, self.inbox.clone()));
                 }
             }
-            Effect::Hurry(life) => self.sessions.with(life, Handle::hurry),
+            Effect::Hurry(life) => {
+                self.sessions.with(life, Handle::hurry);
+                self.forwards.hurry(life);
+            }
             Effect::Search(request) => self.search.ask(request),
             Effect::Start { life, place, target, run } => self.start(life, place, request(&target, run)),
             Effect::Open { life, place, target, ticket, size } => {

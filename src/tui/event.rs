@@ -388,7 +388,7 @@ pub enum Effect {
         /// It.
         code: MfaCode,
     },
-    /// A session that has lost its connection need not wait for its next attempt.
+    /// A session or forward that has lost its connection need not wait for its next attempt.
     Hurry(Life),
     /// Search; the newest replaces what waits or runs.
     Search(Request),

@@ -61,6 +61,13 @@ impl Forwards {
         }
     }
 
+    /// What it lacked is there: its sessions need not wait for their next attempts.
+    pub(super) fn hurry(&self, life: Life) {
+        if let Some(forward) = self.0.get(&life) {
+            forward.hurry();
+        }
+    }
+
     /// Nobody wants to hear of a forward any more.
     pub(super) fn forget(&mut self, life: Life) {
         self.0.remove(&life);

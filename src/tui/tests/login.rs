@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::stage::{PLACE, Stage, USUAL, failure, ticket};
 use crate::{
     fleet::{Outcome, Place, Source, Update},
-    session,
+    session::{self, kinds::forward::ForwardEvent},
     tui::{
         action::Context,
         event::{Ask, DeviceCode, Effect, Event, Failure, MfaDevice, PlaceId, SsoSession},
@@ -267,6 +267,20 @@ fn keys_that_end_while_a_session_is_open_are_asked_for_and_the_session_resumes()
     assert!(effects.iter().any(|effect| matches!(effect, Effect::List { place: PLACE, .. })));
     stage.session(life, session::Event::Resumed { away: Duration::from_secs(40) });
     assert_eq!(stage.life(), life, "it is the same session");
+}
+
+#[test]
+fn a_forward_that_lost_its_session_is_hurried_when_the_keys_are_there() {
+    let mut stage = Stage::listed(USUAL);
+    let life = stage.listens("web-1", "db");
+    let cause = "cannot resume".to_owned();
+    stage.forward(life, ForwardEvent::Reconnecting { lane: 0, attempt: 2, cause });
+    stage.happens(Event::KeysSought { place: PLACE, missing: Some(sso("prod")) });
+    stage.press("ctrl-] l");
+    stage.taken();
+    signs_in(&mut stage);
+    let hurried = |effect: &Effect| matches!(effect, Effect::Hurry(hurried) if *hurried == life);
+    assert!(stage.taken().iter().any(hurried));
 }
 
 #[test]

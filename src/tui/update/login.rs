@@ -11,10 +11,11 @@ use crate::{
         event::{Ask, DeviceCode, Effect, Failure, Life, MfaDevice, PlaceId, SsoSession},
         state::{
             State,
+            forward::{Board, LaneLink},
             login::{CodeForm, Digits, SignIn, Stage},
             place::Access,
             popup::Popup,
-            tab::{Ending, Phase},
+            tab::{Ending, Phase, Tab},
         },
     },
 };
@@ -295,8 +296,11 @@ fn answered(state: &mut State, ask: &Ask, out: &mut Vec<Effect>) {
         served.push(view.id);
     }
     let there = state.tabs.iter().filter(|tab| served.contains(&tab.place));
-    let lost = there.filter(|tab| matches!(tab.phase, Phase::Reconnecting { .. })).map(|tab| tab.life());
-    out.extend(lost.map(Effect::Hurry));
+    let is_lost = |tab: &&Tab| {
+        let lane = tab.board().and_then(Board::worst);
+        matches!(tab.phase, Phase::Reconnecting { .. }) || matches!(lane, Some(LaneLink::Reconnecting { .. }))
+    };
+    out.extend(there.filter(is_lost).map(|tab| Effect::Hurry(tab.life())));
     let refused = |phase: &Phase| matches!(phase, Phase::Ended(Ending::NotStarted(failure)) if like(failure));
     let again: Vec<_> = state.tabs.iter().filter(|tab| refused(&tab.phase)).map(|tab| tab.id).collect();
     for id in again {

@@ -165,6 +165,7 @@ impl<'a> Carry<'a> {
 
     async fn work(&mut self) -> End {
         let token = self.shared.end.clone();
+        let mut hurry = self.shared.hurry.subscribe();
         loop {
             self.pass_on().await;
             let carrier = self.carrier.as_ref();
@@ -178,6 +179,7 @@ impl<'a> Carry<'a> {
             let sending = self.sending.is_some();
             tokio::select! {
                 () = token.cancelled() => return self.leave().await,
+                Ok(()) = hurry.changed() => self.commands.hurry(),
                 () = sent(&mut self.sending), if sending => {
                     if let Some((Sending::Disconnect, _)) = self.sending.take()
                         && let Some(carrier) = &mut self.carrier

@@ -9,8 +9,8 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
+    sync::{mpsc, watch},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     pub(super) opener: Arc<dyn Opener>,
     pub(super) events: mpsc::Sender<ForwardEvent>,
     pub(super) counters: Counters,
+    /// Tells that nothing need wait for its next attempt.
+    pub(super) hurry: watch::Sender<()>,
     /// Everything is to end.
     pub(super) end: CancellationToken,
 }
@@ -182,6 +184,7 @@ impl Lane {
     /// StartSession, again and again if need be.
     async fn start(&self, ran: bool) -> Result<(Ticket, String), End> {
         let mut wait = FIRST_WAIT;
+        let mut hurry = self.shared.hurry.subscribe();
         for attempt in 1.. {
             let error = match timeout(START_LIMIT, self.shared.opener.start()).await {
                 Ok(Ok(started)) => return Ok(started),
@@ -199,7 +202,7 @@ impl Lane {
             let cause = error.summary;
             let event = ForwardEvent::Reconnecting { lane: self.index, attempt: attempt + 1, cause };
             self.shared.tell(event).await;
-            sleep(wait).await;
+            let _ = timeout(wait, hurry.changed()).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         unreachable!("attempts do not run out")

@@ -17,7 +17,7 @@ mod socket;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Opener;
@@ -33,6 +33,7 @@ const EVENTS: usize = 1024;
 #[derive(Debug, Clone)]
 pub struct Forward {
     end: CancellationToken,
+    hurry: watch::Sender<()>,
     _last: Arc<DropGuard>,
 }
 
@@ -41,6 +42,11 @@ impl Forward {
     /// [`ForwardEvent::Ended`].
     pub fn end(&self) {
         self.end.cancel();
+    }
+
+    /// Whatever waits for its next attempt makes it now: what it lacked is there.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(());
     }
 }
 
@@ -52,8 +58,10 @@ pub fn open(
 ) -> (Forward, mpsc::Receiver<ForwardEvent>) {
     let end = CancellationToken::new();
     let (sender, events) = mpsc::channel(EVENTS);
-    let forward = Forward { end: end.clone(), _last: Arc::new(end.clone().drop_guard()) };
-    let shared = Shared { service, opener, events: sender, counters: Default::default(), end };
+    let hurry = watch::Sender::new(());
+    let last = Arc::new(end.clone().drop_guard());
+    let forward = Forward { end: end.clone(), hurry: hurry.clone(), _last: last };
+    let shared = Shared { service, opener, events: sender, counters: Default::default(), hurry, end };
     tokio::spawn(run::run(plan, Arc::new(shared)));
     (forward, events)
 }
