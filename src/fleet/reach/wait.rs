@@ -28,10 +28,11 @@ pub const fn expected_after(cause: Cause) -> Option<Expectation> {
         | Cause::ProfileBroken
         | Cause::RoleNotTrusted
         | Cause::RoleMayNotRegister
-        | Cause::ProfileNew => {
+        | Cause::ProfileNew
+        | Cause::TooOldForHostManagement => {
             ("the agent tries again every 25 to 30 min; restart it or reboot to have it at once", minutes(35))
         }
-        Cause::HostManagementNew | Cause::TooOldForHostManagement => (
+        Cause::HostManagementNew => (
             "default host management takes up to 30 min; restart the agent or reboot to have it sooner",
             minutes(35),
         ),
