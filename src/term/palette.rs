@@ -64,9 +64,31 @@ pub struct Palette {
     /// Those of the palette, once one was set.
     indexed: Option<Box<[Option<Rgb>; 256]>>,
     dynamic: [Option<Rgb>; 3],
+    own: Option<Own>,
+}
+
+/// What the user's own terminal has behind its text, as far as somebody has said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// Black text on white, or about.
+    Light,
+    /// White on black, or about.
+    Dark,
 }
 
 impl Palette {
+    /// As new, over a terminal with these colours of its own.
+    #[must_use]
+    pub fn over(own: Option<Own>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
+    /// The colours of the terminal below.
+    #[must_use]
+    pub fn own(&self) -> Option<Own> {
+        self.own
+    }
+
     /// Sets a colour of the palette, or takes that back.
     pub fn set_indexed(&mut self, index: u8, color: Option<Rgb>) {
         if color.is_some() || self.indexed.is_some() {
@@ -90,11 +112,16 @@ impl Palette {
         self.set(index).unwrap_or_else(|| default(index))
     }
 
-    /// What a program is told; nothing where none was set, since the user's own are not known: one that chooses its colours by the
-    /// background then keeps to its own default, where a guess could make it unreadable.
+    /// What a program is told: what was set, else about what the user's own terminal has. Nothing where that is not known: one that
+    /// chooses its colours by the background then keeps to its own default, where a guess could make it unreadable.
     #[must_use]
     pub fn dynamic(&self, which: Dynamic) -> Option<Rgb> {
-        self.dynamic[which as usize]
+        let [black, white] = [Rgb(0, 0, 0), Rgb(255, 255, 255)];
+        let own = self.own.map(|own| match (own, which) {
+            (Own::Dark, Dynamic::Background) | (Own::Light, Dynamic::Foreground | Dynamic::Cursor) => black,
+            _ => white,
+        });
+        self.dynamic[which as usize].or(own)
     }
 
     /// Looks with the colours that were set.

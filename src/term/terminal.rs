@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::dialect::Dialect;
 use super::emulator::Emulator;
-use super::palette::Palette;
+use super::palette::{Own, Palette};
 use super::scrollback::Scrollback;
 use super::{Cursor, InputModes, Size};
 
@@ -134,6 +134,11 @@ impl Terminal {
     /// get one of the newer encodings when it asks.
     pub fn set_enhanced_keys(&mut self, enhanced: bool) {
         self.dialect.set_enhanced_keys(enhanced);
+    }
+
+    /// Tells what the user's own terminal has behind its text, for programs that ask. To be told before anything is fed.
+    pub fn set_own_colours(&mut self, own: Option<Own>) {
+        self.dialect.set_own_colours(own);
     }
 
     /// The colours that the remote set: what the cells' colours are to be shown as.

@@ -31,7 +31,7 @@ use crate::{
     aws::Ground,
     config::{Background, Config},
     fleet::Place,
-    term::{self, Touched},
+    term::{self, Touched, palette::Own},
 };
 
 /// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
@@ -52,6 +52,17 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     let size = screen.size()?;
     let mut state = State::new(keymap, options.config.refresh, size, now());
     state.window.tells_keys_apart = screen.tells_keys_apart();
+    let background = std::env::var("COLORFGBG").ok();
+    let background = options.config.background.or_else(|| Background::of_variable(&background?));
+    state.window.colours = background.map(|background| match background {
+        Background::Light => Own::Light,
+        Background::Dark => Own::Dark,
+    });
+    let theme = match std::env::var_os("NO_COLOR") {
+        Some(value) if !value.is_empty() => Theme::PLAIN,
+        _ if background == Some(Background::Light) => Theme::LIGHT,
+        _ => Theme::COLOURED,
+    };
     state.fleet.places.demo = matches!(options.ground, Ground::Simulated(_));
     for scope in options.scopes {
         let text = |text: Option<String>| text.map(Into::into);
@@ -71,13 +82,6 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     // What a simulated region shows is not worth remembering.
     let keep = if state.fleet.places.demo { Keep::default() } else { Keep::platform(options.config.history) };
     let (works, messages) = Works::new(options.ground, keep)?;
-    let background = std::env::var("COLORFGBG").ok();
-    let background = options.config.background.or_else(|| Background::of_variable(&background?));
-    let theme = match std::env::var_os("NO_COLOR") {
-        Some(value) if !value.is_empty() => Theme::PLAIN,
-        _ if background == Some(Background::Light) => Theme::LIGHT,
-        _ => Theme::COLOURED,
-    };
     let mut app = App { state, works, screen, theme, signal: None };
     let mut messages = messages;
     let ran = app.run(&mut messages).await;

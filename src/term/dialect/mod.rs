@@ -26,7 +26,7 @@ mod text;
 mod translate;
 
 use super::emulator::Emulator;
-use super::palette::Palette;
+use super::palette::{Own, Palette};
 use super::{Fed, InputModes, Size};
 use charset::Charsets;
 use keyboard::Keyboard;
@@ -104,6 +104,11 @@ impl Dialect {
     /// Whether the user's terminal tells keys apart that have the same bytes in the legacy encoding.
     pub fn set_enhanced_keys(&mut self, enhanced: bool) {
         self.state.keyboard.enhanced = enhanced;
+    }
+
+    /// What the user's own terminal has behind its text.
+    pub fn set_own_colours(&mut self, own: Option<Own>) {
+        self.state.palette = Palette::over(own);
     }
 
     /// The colours that the remote set.

@@ -1,6 +1,7 @@
 //! The modes that a remote sets and resets: who keeps each, and how DECRQM is answered.
 
 use super::super::emulator::Emulator;
+use super::super::palette::Palette;
 use super::translate::Translator;
 use super::{Rendition, ScreenState, State};
 
@@ -153,7 +154,8 @@ impl Translator<'_> {
         let mut keyboard = std::mem::take(&mut self.state.keyboard);
         keyboard.reset();
         self.fed.title_changed |= !self.state.title.is_empty();
-        *self.state = State { out, keyboard, ..State::new(size) };
+        let palette = Palette::over(self.state.palette.own());
+        *self.state = State { out, keyboard, palette, ..State::new(size) };
     }
 
     /// `CSI ? … s`.

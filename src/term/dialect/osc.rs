@@ -145,7 +145,7 @@ fn is_visible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::{Fed, Size, Terminal};
+    use crate::term::{Fed, Size, Terminal, cell::Style, palette::Own};
 
     fn terminal(rows: u16, cols: u16, bytes: &str) -> Terminal {
         let mut terminal = Terminal::new(Size { rows, cols });
@@ -264,6 +264,18 @@ mod tests {
             screen.feed(reset_by.as_bytes());
             assert_eq!(answers(&mut screen, ask), "", "{reset_by:?}");
         }
+        let mut light = terminal(1, 9, "");
+        light.set_own_colours(Some(Own::Light));
+        for before in ["", "\x1b]11;#102030\x07\x1b]111\x07", "\x1bc"] {
+            light.feed(before.as_bytes());
+            assert_eq!(
+                answers(&mut light, ask),
+                "\x1b]10;rgb:0000/0000/0000\x07\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b]12;rgb:0000/0000/0000\x07",
+                "{before:?}"
+            );
+        }
+        // What is told is not drawn: the user's terminal has its own.
+        assert_eq!(light.palette().shown(Style::default()), Style::default());
     }
 
     fn clipboard_of(bytes: &[u8]) -> Option<Clipboard> {

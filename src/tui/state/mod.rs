@@ -53,7 +53,7 @@ use crate::{
         Evidence, Instance, InstanceId, Text, Verdict,
         reach::{self, Finding, Owner},
     },
-    term,
+    term::{self, palette::Own},
 };
 
 /// How long to wait for sessions to end before leaving all the same.
@@ -113,6 +113,8 @@ pub struct State {
 pub struct Window {
     /// It tells keys apart that have the same bytes in the legacy encoding.
     pub tells_keys_apart: bool,
+    /// What it has behind its text, if that is said.
+    pub colours: Option<Own>,
     /// It has the focus, as far as it says so.
     pub focused: bool,
     /// The tab that was told last that it has the focus.
@@ -161,7 +163,7 @@ impl State {
             size,
             keymap,
             pending: Vec::new(),
-            window: Window { tells_keys_apart: false, focused: true, told: None },
+            window: Window { tells_keys_apart: false, colours: None, focused: true, told: None },
             fleet: FleetView::new(every),
             examinations: Examinations::default(),
             tabs: Tabs::default(),

@@ -101,6 +101,7 @@ fn spot(state: &State, id: &InstanceId) -> Option<Spot> {
 fn pane(state: &State) -> Box<Pane> {
     let mut pane = Pane::new(layout::pane(state.size), state.terminal.kept);
     pane.terminal.set_enhanced_keys(state.window.tells_keys_apart);
+    pane.terminal.set_own_colours(state.window.colours);
     Box::new(pane)
 }
 
