@@ -4,7 +4,7 @@
 //!  keys, mouse, paste ─┐
 //!  session events ─────┤→ Event → update(&mut State, Event, Now) → Vec<Effect> → tasks ─┐
 //!  fleet batches ──────┤            │                                                   │
-//!  timers, signals ────┘            └→ dirty? → view(&State, &mut Frame)                │
+//!  timers, signals ────┘            └→ dirty? → view(&State, &mut Buffer)               │
 //!         ▲─────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
