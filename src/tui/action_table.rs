@@ -120,7 +120,7 @@ pub static TABLE: &[Entry] = &[
         "why",
         "details of the instance, and why it cannot be reached",
         Shown::BarAndMenu("why"),
-        &[(LIST, "w"), (SEARCH, "alt-w"), (TAB, "leader d"), (Contexts::of(&[Explain]), "w")],
+        &[(LIST, "w"), (SEARCH, "alt-w"), (TAB, "leader d"), (ENDED, "d"), (Contexts::of(&[Explain]), "w")],
     ),
     entry(
         Action::Watch,

@@ -186,6 +186,21 @@ fn a_hidden_tab_is_parsed_marked_and_not_drawn() {
 }
 
 #[test]
+fn a_session_that_the_node_ended_with_a_reason_leads_to_its_verdict() {
+    let ended = |output: &str| {
+        let mut stage = Stage::listed(USUAL);
+        let life = stage.opens("web-1");
+        stage.session(life, session::Event::Ended(End::Closed { output: output.to_owned() }));
+        stage
+    };
+    assert!(!ended("").screen().contains("says why"), "somebody typed `exit`");
+    let mut stage = ended("RunAs user deploy does not exist");
+    assert!(stage.screen().contains("x closes the tab · d says why"), "{}", stage.screen());
+    stage.press("d");
+    assert_eq!(stage.state.context(), Context::Explain);
+}
+
+#[test]
 fn one_row_drawn_alone_looks_as_in_the_whole_frame() {
     let mut stage = Stage::listed(USUAL);
     let life = stage.opens("web-1");

@@ -233,7 +233,12 @@ fn ended(
     buffer: &mut Buffer,
 ) {
     let key = |action| state.keymap.key_of(Context::Ended, action).unwrap_or_default();
-    let keys = format!("{} starts it anew · {} closes the tab", key(Action::Restart), key(Action::CloseTab));
+    let mut keys =
+        format!("{} starts it anew · {} closes the tab", key(Action::Restart), key(Action::CloseTab));
+    let known = [&tab.instance, &tab.target].into_iter().find_map(|id| state.examinations.of(id));
+    if matches!(ending, Ending::Session(_)) && known.is_some_and(|known| known.ending.is_some()) {
+        keys.push_str(&format!(" · {} says why", key(Action::Why)));
+    }
     let width = area.width.saturating_sub(4).min(72);
     let cells = usize::from(width);
     let mut lines = match ending {
