@@ -198,9 +198,10 @@ impl Keymap {
             .collect()
     }
 
-    /// The first way to ask for this action here.
+    /// The shortest way to ask for this action here, the first of them.
     pub fn key_of(&self, context: Context, action: Action) -> Option<String> {
-        self.keys.iter().find(|(c, a, _)| *c == context && *a == action).map(|(_, _, keys)| spell(keys))
+        let keys = self.keys.iter().filter(|(c, a, _)| *c == context && *a == action);
+        keys.map(|(_, _, keys)| keys).min_by_key(|keys| keys.len()).map(|keys| spell(keys))
     }
 }
 

@@ -197,7 +197,7 @@ fn a_session_that_the_node_ended_with_a_reason_leads_to_its_verdict() {
     let mut stage = ended("RunAs user deploy does not exist");
     assert!(stage.screen().contains("x closes the tab · d says why"), "{}", stage.screen());
     stage.press("d");
-    assert_eq!(stage.state.context(), Context::Explain);
+    assert_eq!(stage.state.context(), Context::Details);
 }
 
 #[test]
