@@ -244,7 +244,9 @@ fn the_echo_of_a_key_touches_its_row() {
         ("\x1b[1mword\x1b[m", Touched::Row(1)),
         // The last column can be filled; what comes then goes on below.
         ("1234", Touched::Row(1)),
-        ("5", Touched::Anything),
+        ("5", Touched::Row(2)),
+        ("123456789", Touched::Row(2)),
+        ("0", Touched::Anything),
         ("\x1b", Touched::Anything),
         ("[J", Touched::Anything),
         ("\n", Touched::Anything),
