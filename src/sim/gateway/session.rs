@@ -7,6 +7,7 @@
 //!                                                     ── agent cannot start ─────────────────▶ Failed
 //! ```
 
+mod token;
 mod uplink;
 
 pub(super) use uplink::Uplink;
@@ -19,7 +20,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::{
@@ -27,8 +27,8 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use self::token::Tokens;
 use super::{
     GatewayOptions, NewForeign, NewSession, SessionState, SessionStatus,
     foreign::Place,
@@ -49,8 +49,6 @@ pub(super) const QUEUE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So long an agent of ours takes to notice a cut and to dial anew; the official one's first attempt comes at once.
 pub(super) const REDIAL: Duration = Duration::from_millis(100);
-/// More unused tokens than this are not kept.
-const TOKENS: usize = 16;
 
 type Outlet = Option<mpsc::Sender<Bytes>>;
 
@@ -95,31 +93,6 @@ struct Book {
     last_data: Instant,
     /// `channel_closed` for the client, once the session is over.
     closure: Option<Bytes>,
-}
-
-/// Tokens that were not used yet.
-#[derive(Default)]
-struct Tokens(Vec<(String, Instant)>);
-
-impl Tokens {
-    fn issue(&mut self, expires: Instant) -> String {
-        let mut random = [0; 48];
-        for part in random.chunks_exact_mut(16) {
-            part.copy_from_slice(Uuid::new_v4().as_bytes());
-        }
-        let token = STANDARD.encode(random);
-        if self.0.len() == TOKENS {
-            self.0.remove(0);
-        }
-        self.0.push((token.clone(), expires));
-        token
-    }
-
-    fn redeem(&mut self, token: &str, now: Instant) -> bool {
-        self.0.retain(|(_, expires)| *expires > now);
-        let known = self.0.iter().position(|(known, _)| known == token);
-        known.inspect(|at| drop(self.0.remove(*at))).is_some()
-    }
 }
 
 /// The agent's ends of the wires.
