@@ -116,17 +116,23 @@ fn socket(region: &Region) -> String {
 }
 
 fn main() {
-    frames();
-    let region = Region::start(&["--unpaced"]);
-    cat(&region);
-    echo(&region, "echo of a key", false);
+    // `cargo bench --bench pane -- echo` measures only what has the word in its name.
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let measure = |what: &str, measure: &dyn Fn(&str)| {
+        if what.contains(&wanted) {
+            measure(what);
+        }
+    };
+    measure("frame", &|_| frames());
+    measure("cat of 50 MB", &|what| cat(&Region::start(&["--unpaced"]), what));
+    measure("echo of a key", &|what| echo(&Region::start(&["--unpaced"]), what, false));
     // As fast as this machine can, and as fast as the official agent lets a session be.
-    echo(&region, "echo beside an unpaced flood", true);
-    echo(&Region::start(&[]), "echo beside a flood", true);
-    hidden(&region);
+    measure("echo beside an unpaced flood", &|what| echo(&Region::start(&["--unpaced"]), what, true));
+    measure("echo beside a flood", &|what| echo(&Region::start(&[]), what, true));
+    measure("a tab that floods", &|what| hidden(&Region::start(&["--unpaced"]), what));
 }
 
-fn cat(region: &Region) {
+fn cat(region: &Region, what: &str) {
     let path = std::env::temp_dir().join(format!("ssmtui-bench-{}.txt", std::process::id()));
     let mut text = String::new();
     for line in 0usize.. {
@@ -157,7 +163,7 @@ fn cat(region: &Region) {
     for (times, shower) in times.iter_mut().zip(Shower::ALL) {
         times.sort();
         let (min, max) = (times[0], times[times.len() - 1]);
-        println!("{:<52} {:.2?} ({min:.2?} to {max:.2?})", name("cat of 50 MB", shower), times[ROUNDS / 2]);
+        println!("{:<52} {:.2?} ({min:.2?} to {max:.2?})", name(what, shower), times[ROUNDS / 2]);
     }
 }
 
@@ -186,12 +192,12 @@ fn echo(region: &Region, what: &str, floods: bool) {
 }
 
 /// A tab that floods, in front and then hidden.
-fn hidden(region: &Region) {
+fn hidden(region: &Region, what: &str) {
     let mut app = region.app(ROWS, COLS);
     open(&mut app, "web-1");
     app.press(FLOOD);
     until(&app, |screen| screen.text().matches("request 4711").count() > 20);
-    for (what, keys) in [("in front", ""), ("hidden", "\x1df")] {
+    for (place, keys) in [("in front", ""), ("hidden", "\x1df")] {
         app.press(keys);
         if !keys.is_empty() {
             app.wait_for("1 of 65");
@@ -202,7 +208,7 @@ fn hidden(region: &Region) {
         let (after, more) = (activity(app.pid()).0, app.look(|screen| screen.raw().len()));
         println!(
             "{:<52} {} ms of processor and {} KB drawn a second",
-            format!("a tab that floods, {what}"),
+            format!("{what}, {place}"),
             (after - before) * 2,
             (more - written) / 5000
         );

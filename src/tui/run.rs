@@ -185,7 +185,8 @@ impl App {
                     Err(_) => break,
                 }
             }
-            self.works.sessions.drain(|life, event| events.push_back(Event::Session { life, event }));
+            let front = self.state.tabs.current().map(Tab::life);
+            self.works.sessions.drain(front, |life, event| events.push_back(Event::Session { life, event }));
             for event in events {
                 if self.happened(event)? == Next::Leave {
                     return Ok(());

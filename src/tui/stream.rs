@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc::{Receiver, error::TryRecvError};
+use tokio::sync::mpsc::Receiver;
 
 use bytes::Bytes;
 
@@ -16,10 +16,11 @@ use crate::{
     term,
 };
 
-/// Bytes of one session that are parsed before the next has its turn.
-const TURN: usize = 16 << 10;
-/// Bytes of all sessions that are parsed before the loop looks at keys again: some milliseconds of parsing.
-const BUDGET: usize = 64 << 10;
+/// Bytes of the session in front that are parsed before the loop looks at keys again: less than a millisecond of parsing.
+const FRONT: usize = 64 << 10;
+/// Bytes of all others in that time, and of one of them: a flood that nobody sees leaves the processor to what is seen.
+const HIDDEN: usize = 8 << 10;
+const TURN: usize = 2 << 10;
 /// How long a session that nobody listens to may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -161,34 +162,40 @@ impl Sessions {
         .await
     }
 
-    /// What is there already, each session within its turn and all within the budget, given to `take` one by one.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(Life, Event)) {
-        let mut budget = BUDGET;
-        let mut place = 0;
-        while place < self.list.len() && budget > 0 {
-            let at = (self.first + place) % self.list.len();
-            let running = &mut self.list[at];
-            let mut turn = TURN.min(budget);
-            while turn > 0 {
-                match running.events.try_recv() {
-                    Ok(event) => {
-                        let size = match &event {
-                            Event::Output(bytes) | Event::ErrorOutput(bytes) => bytes.len(),
-                            _ => 1,
-                        };
-                        turn = turn.saturating_sub(size);
-                        budget = budget.saturating_sub(size);
-                        take(running.life, event);
-                    }
-                    // A closed one is told of by `next`.
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+    /// What is there already, given to `take` one by one: of the session in front first, then of the others in turns.
+    pub(super) fn drain(&mut self, front: Option<Life>, mut take: impl FnMut(Life, Event)) {
+        if let Some(running) = self.list.iter_mut().find(|running| Some(running.life) == front) {
+            running.take_up_to(FRONT, &mut take);
+        }
+        let (count, mut budget) = (self.list.len(), HIDDEN);
+        for _ in 0..count {
+            let running = &mut self.list[self.first % count];
+            self.first = (self.first + 1) % count;
+            if Some(running.life) != front {
+                budget = budget.saturating_sub(running.take_up_to(TURN.min(budget), &mut take));
             }
-            place += 1;
+            if budget == 0 {
+                break;
+            }
         }
-        if !self.list.is_empty() {
-            self.first = (self.first + place) % self.list.len();
+    }
+}
+
+impl Running {
+    /// Takes what is there, up to some bytes and the rest of an event; how many they were.
+    fn take_up_to(&mut self, limit: usize, take: &mut impl FnMut(Life, Event)) -> usize {
+        let mut taken = 0;
+        // A closed one is told of by `next`.
+        while taken < limit
+            && let Ok(event) = self.events.try_recv()
+        {
+            taken += match &event {
+                Event::Output(bytes) | Event::ErrorOutput(bytes) => bytes.len().max(1),
+                _ => 1,
+            };
+            take(self.life, event);
         }
+        taken
     }
 }
 
@@ -202,4 +209,64 @@ async fn end(running: Running) {
     handle.end();
     let over = async { while events.recv().await.is_some_and(|event| !matches!(event, Event::Ended(_))) {} };
     let _ = tokio::time::timeout(LAST_WORDS, over).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        term::Size,
+        tui::{
+            event::TabId,
+            local::{self, Program},
+        },
+    };
+
+    const PIECE: &[u8] = &[b'x'; 1024];
+
+    fn life(tab: u32) -> Life {
+        Life { tab: TabId(tab), number: 1 }
+    }
+
+    /// Three sessions that have all flooded their channels.
+    fn floods() -> Sessions {
+        let mut sessions = Sessions::default();
+        for tab in 0..3 {
+            let program =
+                Program { file: PathBuf::from("true"), arguments: Vec::new(), environment: Vec::new() };
+            let (handle, _) = local::open(&program, Size { rows: 24, cols: 80 }).unwrap();
+            let (sender, events) = mpsc::channel(1000);
+            while sender.try_send(Event::Output(Bytes::from_static(PIECE))).is_ok() {}
+            sessions.push(life(tab), Handle::Local(handle), events);
+        }
+        sessions
+    }
+
+    fn drain(sessions: &mut Sessions, front: Option<Life>) -> Vec<u32> {
+        let mut taken = Vec::new();
+        sessions.drain(front, |life, _| taken.push(life.tab.0));
+        taken
+    }
+
+    #[tokio::test]
+    async fn what_is_seen_comes_first_and_what_is_hidden_takes_turns() {
+        let mut sessions = floods();
+        let taken = drain(&mut sessions, Some(life(1)));
+        assert!(taken[..FRONT / PIECE.len()].iter().all(|tab| *tab == 1), "{taken:?}");
+        assert_eq!(taken[FRONT / PIECE.len()..], [0, 0, 2, 2]);
+    }
+
+    #[tokio::test]
+    async fn no_hidden_session_is_passed_over() {
+        let mut sessions = floods();
+        let mut pieces = [0; 3];
+        for tab in (0..7).flat_map(|_| drain(&mut sessions, None)) {
+            pieces[tab as usize] += 1;
+        }
+        assert_eq!(pieces, [14; 3]);
+    }
 }
