@@ -16,6 +16,13 @@ impl From<Rgb> for Color {
 }
 
 impl Rgb {
+    /// Whether black text is read on it more easily than white (ITU-R BT.601's luma).
+    #[must_use]
+    pub fn is_light(self) -> bool {
+        let Self(red, green, blue) = self;
+        299 * u32::from(red) + 587 * u32::from(green) + 114 * u32::from(blue) >= 127_500
+    }
+
     /// Reads a colour as X11 writes it (`XParseColor`): `rgb:r/g/b` with one to four digits each, which are scaled, and `#` with as many
     /// digits for each, which are the first ones of four. Names, and colours by how they are seen, are not known.
     #[must_use]
@@ -67,20 +74,26 @@ pub struct Palette {
     own: Option<Own>,
 }
 
-/// What the user's own terminal has behind its text, as far as somebody has said so.
+/// The colours of the user's own terminal, as far as somebody has said so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
-    /// Black text on white, or about.
-    Light,
-    /// White on black, or about.
-    Dark,
+pub struct Own {
+    /// Of text.
+    pub text: Rgb,
+    /// Behind it.
+    pub background: Rgb,
+}
+
+impl Own {
+    /// Black text on white.
+    pub const LIGHT: Self = Self { text: Rgb(0, 0, 0), background: Rgb(255, 255, 255) };
+    /// White on black.
+    pub const DARK: Self = Self { text: Rgb(255, 255, 255), background: Rgb(0, 0, 0) };
 }
 
 impl Palette {
-    /// As new, over a terminal with these colours of its own.
-    #[must_use]
-    pub fn over(own: Option<Own>) -> Self {
-        Self { own, ..Self::default() }
+    /// Of a terminal below that has turned out to have these colours.
+    pub fn set_own(&mut self, own: Option<Own>) {
+        self.own = own;
     }
 
     /// The colours of the terminal below.
@@ -112,14 +125,13 @@ impl Palette {
         self.set(index).unwrap_or_else(|| default(index))
     }
 
-    /// What a program is told: what was set, else about what the user's own terminal has. Nothing where that is not known: one that
-    /// chooses its colours by the background then keeps to its own default, where a guess could make it unreadable.
+    /// What a program is told: what was set, else what the user's own terminal has. Nothing where that is not known: one that chooses
+    /// its colours by the background then keeps to its own default, where a guess could make it unreadable.
     #[must_use]
     pub fn dynamic(&self, which: Dynamic) -> Option<Rgb> {
-        let [black, white] = [Rgb(0, 0, 0), Rgb(255, 255, 255)];
-        let own = self.own.map(|own| match (own, which) {
-            (Own::Dark, Dynamic::Background) | (Own::Light, Dynamic::Foreground | Dynamic::Cursor) => black,
-            _ => white,
+        let own = self.own.map(|own| match which {
+            Dynamic::Background => own.background,
+            Dynamic::Foreground | Dynamic::Cursor => own.text,
         });
         self.dynamic[which as usize].or(own)
     }

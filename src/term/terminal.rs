@@ -136,7 +136,7 @@ impl Terminal {
         self.dialect.set_enhanced_keys(enhanced);
     }
 
-    /// Tells what the user's own terminal has behind its text, for programs that ask. To be told before anything is fed.
+    /// Tells what colours the user's own terminal has, for programs that ask.
     pub fn set_own_colours(&mut self, own: Option<Own>) {
         self.dialect.set_own_colours(own);
     }

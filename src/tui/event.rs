@@ -16,7 +16,7 @@ use crate::{
         search::{Matches, Request},
     },
     session::{self, SessionId, Ticket, kinds::forward::ForwardEvent},
-    term,
+    term::{self, palette::Own},
     tui::state::forward::{Run, Wish},
 };
 
@@ -114,6 +114,8 @@ pub enum Event {
     Resized(term::Size),
     /// The window has the focus now, or no longer.
     Focused(bool),
+    /// The terminal has these colours.
+    Coloured(Own),
     /// A deadline that the state named has come.
     Tick,
     /// The system asks the program to leave (SIGTERM, SIGHUP, SIGINT, closed terminal).

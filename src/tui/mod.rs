@@ -20,17 +20,20 @@
 //! | `login` | sign-ins and MFA codes | shell |
 //! | `local`, `ssh` | a program of this machine in a tab | shell |
 //! | `file` | files that the user saves | shell |
-//! | `run`, `screen` | terminal, loop, signals | shell |
+//! | `colours` | what the user's terminal answers about its colours | pure |
+//! | `run`, `screen`, `input` | loop and signals, what the terminal shows, what it sends | shell |
 //!
 //! One task owns the state; results come back as events in bounded channels.
 
 pub mod action;
 mod action_table;
+mod colours;
 mod effect;
 pub mod event;
 mod file;
 mod forwards;
 pub mod header;
+mod input;
 mod keep;
 pub mod key;
 pub mod keymap;

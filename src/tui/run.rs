@@ -4,15 +4,11 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
     io,
     pin::pin,
-    task::Poll,
     time::{Duration, Instant},
 };
 
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
-use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +16,7 @@ use super::{
     Error, Options,
     effect::{Message, Outcome, Works},
     event::{Effect, Event, Now},
+    input::Inputs,
     keep::Keep,
     keymap::Keymap,
     screen::Screen,
@@ -31,13 +28,15 @@ use crate::{
     aws::Ground,
     config::{Background, Config},
     fleet::Place,
-    term::{self, Touched, palette::Own},
+    term::{Touched, palette::Own},
 };
 
 /// The least time between two frames. A key press is shown at once all the same, and so is the first that comes back for it:
 /// the echo is what users feel.
 const FRAME: Duration = Duration::from_millis(16);
-/// Keys and results that are taken in one turn of the loop.
+/// How long a terminal may take to answer before we leave without having read it.
+const LATE: Duration = Duration::from_secs(1);
+/// Results that are taken in one turn of the loop.
 const BATCH: usize = 256;
 
 /// Runs the app until the user leaves it; the terminal is as before when this returns. Gives the number of the signal that
@@ -48,21 +47,20 @@ const BATCH: usize = 256;
 pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     let keymap = Keymap::new(options.config.leader, &options.config.keys).map_err(Error::Keys)?;
     let queries = query::saved(&options.config.queries).map_err(Error::Queries)?;
-    let screen = Screen::enter()?;
+    let mut screen = Screen::enter()?;
     let size = screen.size()?;
     let mut state = State::new(keymap, options.config.refresh, size, now());
     state.window.tells_keys_apart = screen.tells_keys_apart();
     let background = std::env::var("COLORFGBG").ok();
     let background = options.config.background.or_else(|| Background::of_variable(&background?));
     state.window.colours = background.map(|background| match background {
-        Background::Light => Own::Light,
-        Background::Dark => Own::Dark,
+        Background::Light => Own::LIGHT,
+        Background::Dark => Own::DARK,
     });
-    let theme = match std::env::var_os("NO_COLOR") {
-        Some(value) if !value.is_empty() => Theme::PLAIN,
-        _ if background == Some(Background::Light) => Theme::LIGHT,
-        _ => Theme::COLOURED,
-    };
+    // What the user says is not asked.
+    let asked = options.config.background.is_none() && screen.ask_for_colours()?;
+    let (inputs, started) = (Inputs::listen(asked), Instant::now());
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     state.fleet.places.demo = matches!(options.ground, Ground::Simulated(_));
     for scope in options.scopes {
         let text = |text: Option<String>| text.map(Into::into);
@@ -82,10 +80,11 @@ pub async fn run(options: Options) -> Result<Option<u8>, Error> {
     // What a simulated region shows is not worth remembering.
     let keep = if state.fleet.places.demo { Keep::default() } else { Keep::platform(options.config.history) };
     let (works, messages) = Works::new(options.ground, keep)?;
-    let mut app = App { state, works, screen, theme, signal: None };
+    let mut app = App { state, works, screen, plain, inputs, signal: None };
     let mut messages = messages;
     let ran = app.run(&mut messages).await;
-    let App { works, screen, signal, .. } = app;
+    let App { works, screen, inputs, signal, .. } = app;
+    inputs.last_answers((started + LATE).into()).await;
     works.finish(messages).await;
     drop(screen);
     ran?;
@@ -108,7 +107,9 @@ struct App {
     state: State,
     works: Works,
     screen: Screen,
-    theme: Theme,
+    /// Without colours of ours.
+    plain: bool,
+    inputs: Inputs,
     /// The signal that told us to leave.
     signal: Option<u8>,
 }
@@ -122,7 +123,6 @@ enum Next {
 
 impl App {
     async fn run(&mut self, messages: &mut tokio::sync::mpsc::Receiver<Message>) -> io::Result<()> {
-        let mut keys = EventStream::new();
         let mut told = [
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
@@ -150,15 +150,14 @@ impl App {
                 }
             });
             let [terminate, hangup, interrupt, quit] = &mut told;
-            let mut urgent = false;
-            let mut events = VecDeque::new();
+            let (mut input, mut events) = (Vec::new(), VecDeque::new());
             let mut signalled = |events: &mut VecDeque<Event>, number| {
                 self.signal.get_or_insert(number);
                 events.push_back(Event::Told);
             };
             tokio::select! {
                 biased;
-                input = keys.next() => urgent |= push(&mut events, input),
+                batch = self.inputs.next() => input = batch,
                 _ = terminate.recv() => signalled(&mut events, 15),
                 _ = hangup.recv() => signalled(&mut events, 1),
                 _ = interrupt.recv() => signalled(&mut events, 2),
@@ -173,12 +172,11 @@ impl App {
                     }
                 }
             }
-            for _ in 0..BATCH {
-                match ready(&mut keys).await {
-                    Some(input) => urgent |= push(&mut events, input),
-                    None => break,
-                }
+            if input.is_empty() {
+                input = self.inputs.ready();
             }
+            let urgent = !input.is_empty();
+            events.extend(input);
             for _ in 0..BATCH {
                 match messages.try_recv() {
                     Ok(message) => events.push_back(self.works.receive(message)),
@@ -247,7 +245,12 @@ impl App {
         if let Some(pane) = self.state.tabs.current_mut().and_then(Tab::pane_mut) {
             pane.terminal.take_touched();
         }
-        let (state, theme) = (&self.state, self.theme);
+        let state = &self.state;
+        let theme = match state.window.colours {
+            _ if self.plain => Theme::PLAIN,
+            Some(own) if own.background.is_light() => Theme::LIGHT,
+            _ => Theme::COLOURED,
+        };
         self.screen.draw(state.size, cursor_shape(state), |buffer| view(state, theme, buffer))?;
         (self.state.dirty, self.state.wrote) = (false, false);
         Ok(())
@@ -269,33 +272,6 @@ impl App {
         }
         Ok(drawn)
     }
-}
-
-/// A key that is there already. The stream remembers the waker of the poll that found nothing, so it must be this task's own
-/// and not one that wakes nobody.
-async fn ready(keys: &mut EventStream) -> Option<Option<io::Result<Input>>> {
-    poll_fn(|context| match keys.poll_next_unpin(context) {
-        Poll::Ready(input) => Poll::Ready(Some(input)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
-}
-
-/// What the terminal sent, as an event; whether somebody waits to see it.
-fn push(events: &mut VecDeque<Event>, input: Option<io::Result<Input>>) -> bool {
-    let event = match input {
-        Some(Ok(Input::Key(key))) if key.kind != KeyEventKind::Release => Event::Key(key),
-        Some(Ok(Input::Paste(text))) => Event::Paste(text),
-        Some(Ok(Input::Mouse(mouse))) => Event::Mouse(mouse),
-        Some(Ok(Input::Resize(cols, rows))) => Event::Resized(term::Size { rows, cols }),
-        Some(Ok(Input::FocusGained)) => Event::Focused(true),
-        Some(Ok(Input::FocusLost)) => Event::Focused(false),
-        Some(Ok(_)) => return false,
-        // The terminal is gone.
-        Some(Err(_)) | None => Event::Told,
-    };
-    events.push_back(event);
-    true
 }
 
 fn now() -> Now {

@@ -28,7 +28,7 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
-use super::Error;
+use super::{Error, colours};
 use crate::term::{self, CursorShape};
 
 /// Names by which terminals are known that may have kitty's keyboard protocol: the beginnings of `TERM` and `TERM_PROGRAM`. Others
@@ -44,6 +44,9 @@ const MAY_TELL_KEYS_APART: &[&str] = &[
     "iTerm.app",
     "rio",
 ];
+
+/// The beginnings of `TERM` of terminals that print what they are asked.
+const PRINTS_QUESTIONS: &[&str] = &["linux", "dumb", "vt", "ansi", "cons25"];
 
 /// Whether the terminal was asked to tell keys apart, for whoever gives it back.
 static KEYS_APART: AtomicBool = AtomicBool::new(false);
@@ -92,6 +95,18 @@ impl Screen {
     /// Whether the terminal tells keys apart that have the same bytes in the legacy encoding.
     pub(super) fn tells_keys_apart(&self) -> bool {
         KEYS_APART.load(Ordering::Relaxed)
+    }
+
+    /// Asks the terminal for its colours, unless it is known to print what it does not understand; whether it was asked.
+    pub(super) fn ask_for_colours(&mut self) -> io::Result<bool> {
+        let term = std::env::var("TERM").unwrap_or_default();
+        let asked = !PRINTS_QUESTIONS.iter().any(|name| term.starts_with(name));
+        if asked {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(colours::QUESTION.as_bytes())?;
+            stdout.flush()?;
+        }
+        Ok(asked)
     }
 
     /// The window's size, as it is now.

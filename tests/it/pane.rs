@@ -61,6 +61,36 @@ fn a_terminal_that_is_not_known_to_tell_keys_apart_is_not_asked() {
     app.look(|screen| assert!(!has(screen.raw(), "\x1b[?u") && !has(screen.raw(), "\x1b[>5u")));
 }
 
+#[test]
+fn the_terminals_own_colours_are_asked_for_and_told_to_programs() {
+    let world = World::new();
+    let mut app = world.start(&[], 30, 100);
+    app.wait_until("the question for the colours", |screen| has(screen.raw(), "\x1b]11;?"));
+    open(&mut app, "web-1");
+    // Keys of before are not lost, nor is the session told in the answer's place.
+    app.press("echo be''fore\x1b]10;rgb:1c1c/1b1b/1a1a\x1b\\\x1b]11;rgb:fdfd/f6f6/e3e3\x1b\\\r");
+    app.wait_until("before", |screen| screen.text().lines().any(|line| line.trim() == "before"));
+    app.press("printf '\\033]11;?\\a'; head -c 24 | cat -v; echo; echo a''sked\r\r");
+    app.wait_until("the colour, as the program was told", |screen| {
+        screen.contains("^[]11;rgb:fdfd/f6f6/e3e3")
+    });
+    assert!(!app.look(|screen| has(screen.raw(), "48;5;254")));
+    // The fleet is drawn for a light background.
+    app.press("\x1df");
+    app.wait_until("the grey of a light background", |screen| has(screen.raw(), "48;5;254"));
+}
+
+#[test]
+fn an_answer_that_comes_late_is_not_left_to_the_shell() {
+    let world = World::new();
+    let mut app = world.start(&[], 30, 100);
+    app.wait_until("the question for the colours", |screen| has(screen.raw(), "\x1b]11;?"));
+    app.press("\x1dq\x1b]10;rgb:0000/0000/0000\x1b\\\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    let (code, screen) = app.wait_exit();
+    assert_eq!(code, 0);
+    assert!(!screen.contains("rgb"), "{screen}");
+}
+
 /// What programs wrote, through agent, session, pane and all, is on the user's screen as in tmux.
 #[test]
 fn recorded_programs_are_shown_as_they_draw() {

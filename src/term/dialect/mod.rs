@@ -106,9 +106,9 @@ impl Dialect {
         self.state.keyboard.enhanced = enhanced;
     }
 
-    /// What the user's own terminal has behind its text.
+    /// The colours of the user's own terminal.
     pub fn set_own_colours(&mut self, own: Option<Own>) {
-        self.state.palette = Palette::over(own);
+        self.state.palette.set_own(own);
     }
 
     /// The colours that the remote set.

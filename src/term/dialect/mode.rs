@@ -1,7 +1,6 @@
 //! The modes that a remote sets and resets: who keeps each, and how DECRQM is answered.
 
 use super::super::emulator::Emulator;
-use super::super::palette::Palette;
 use super::translate::Translator;
 use super::{Rendition, ScreenState, State};
 
@@ -154,8 +153,9 @@ impl Translator<'_> {
         let mut keyboard = std::mem::take(&mut self.state.keyboard);
         keyboard.reset();
         self.fed.title_changed |= !self.state.title.is_empty();
-        let palette = Palette::over(self.state.palette.own());
-        *self.state = State { out, keyboard, palette, ..State::new(size) };
+        let own = self.state.palette.own();
+        *self.state = State { out, keyboard, ..State::new(size) };
+        self.state.palette.set_own(own);
     }
 
     /// `CSI ? … s`.

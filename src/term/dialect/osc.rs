@@ -265,7 +265,7 @@ mod tests {
             assert_eq!(answers(&mut screen, ask), "", "{reset_by:?}");
         }
         let mut light = terminal(1, 9, "");
-        light.set_own_colours(Some(Own::Light));
+        light.set_own_colours(Some(Own::LIGHT));
         for before in ["", "\x1b]11;#102030\x07\x1b]111\x07", "\x1bc"] {
             light.feed(before.as_bytes());
             assert_eq!(

@@ -113,7 +113,7 @@ pub struct State {
 pub struct Window {
     /// It tells keys apart that have the same bytes in the legacy encoding.
     pub tells_keys_apart: bool,
-    /// What it has behind its text, if that is said.
+    /// Its colours, if they are said.
     pub colours: Option<Own>,
     /// It has the focus, as far as it says so.
     pub focused: bool,

@@ -44,7 +44,10 @@ use super::{
     action::Context,
     event::{Effect, Event, Now, TabId},
     layout,
-    state::{Note, State, tab::Unseen},
+    state::{
+        Note, State,
+        tab::{Tab, Unseen},
+    },
 };
 
 /// Takes in one event; what must be done comes back, in this order.
@@ -69,6 +72,12 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Focused(focused) => {
             state.window.focused = focused;
             state.dirty = was_dirty;
+        }
+        Event::Coloured(own) => {
+            state.window.colours = Some(own);
+            for pane in state.tabs.iter_mut().filter_map(Tab::pane_mut) {
+                pane.terminal.set_own_colours(Some(own));
+            }
         }
         Event::Tick => tick(state, out),
         Event::Told => session::leave(state, out),
