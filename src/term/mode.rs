@@ -64,6 +64,8 @@ pub enum KeyEncoding {
         all: bool,
         /// With the text that the key types, where all keys are written so.
         text: bool,
+        /// Also when a key repeats and when it is let go.
+        events: bool,
     },
 }
 

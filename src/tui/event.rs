@@ -106,6 +106,8 @@ pub struct Choice {
 pub enum Event {
     /// A key was pressed.
     Key(KeyEvent),
+    /// A key was let go; terminals tell only while they are asked to.
+    Released(KeyEvent),
     /// Text was pasted.
     Paste(String),
     /// The mouse did something.

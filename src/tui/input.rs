@@ -89,7 +89,7 @@ impl Inputs {
 
     fn push(&mut self, events: &mut Vec<Event>, input: Input) {
         events.push(match input {
-            Input::Key(key) if key.kind == KeyEventKind::Release => return,
+            Input::Key(key) if key.kind == KeyEventKind::Release => Event::Released(key),
             Input::Key(key) => {
                 let Some(answers) = &mut self.answers else { return events.push(Event::Key(key)) };
                 let was = answers.take(key);

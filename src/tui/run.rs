@@ -22,7 +22,7 @@ use super::{
     screen::Screen,
     state::{State, chooser::Group, form::Saved, forward::Wish, query, tab::Tab},
     update::{begin, update},
-    view::{Theme, cursor_shape, row_of_session, view, view_row},
+    view::{Theme, manner, row_of_session, view, view_row},
 };
 use crate::{
     aws::Ground,
@@ -251,7 +251,7 @@ impl App {
             Some(own) if own.background.is_light() => Theme::LIGHT,
             _ => Theme::COLOURED,
         };
-        self.screen.draw(state.size, cursor_shape(state), |buffer| view(state, theme, buffer))?;
+        self.screen.draw(state.size, manner(state), |buffer| view(state, theme, buffer))?;
         (self.state.dirty, self.state.wrote) = (false, false);
         Ok(())
     }
@@ -263,7 +263,7 @@ impl App {
         let Touched::Row(row) = pane.terminal.touched() else { return Ok(false) };
         let state = &self.state;
         let Some(at) = row_of_session(state, row) else { return Ok(false) };
-        let drawn = self.screen.draw_row(at, cursor_shape(state), |buffer| view_row(state, row, buffer))?;
+        let drawn = self.screen.draw_row(at, manner(state), |buffer| view_row(state, row, buffer))?;
         if drawn {
             self.state.wrote = false;
             if let Some(pane) = self.state.tabs.current_mut().and_then(Tab::pane_mut) {

@@ -28,7 +28,7 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
-use super::{Error, colours};
+use super::{Error, colours, view::Manner};
 use crate::term::{self, CursorShape};
 
 /// Names by which terminals are known that may have kitty's keyboard protocol: the beginnings of `TERM` and `TERM_PROGRAM`. Others
@@ -48,6 +48,10 @@ const MAY_TELL_KEYS_APART: &[&str] = &[
 /// The beginnings of `TERM` of terminals that print what they are asked.
 const PRINTS_QUESTIONS: &[&str] = &["linux", "dumb", "vt", "ansi", "cons25"];
 
+/// How keys are told apart: by the character that they have with shift, too.
+const KEYS: KeyboardEnhancementFlags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES
+    .union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+
 /// Whether the terminal was asked to tell keys apart, for whoever gives it back.
 static KEYS_APART: AtomicBool = AtomicBool::new(false);
 
@@ -58,7 +62,7 @@ pub(super) struct Screen {
     next: Buffer,
     /// What goes to the terminal, in one piece.
     out: Vec<u8>,
-    shape: CursorShape,
+    manner: Manner,
 }
 
 impl Screen {
@@ -83,7 +87,7 @@ impl Screen {
                 shown: Buffer::default(),
                 next: Buffer::default(),
                 out: Vec::new(),
-                shape: CursorShape::Default,
+                manner: Manner::default(),
             }),
             Err(error) => {
                 restore();
@@ -124,7 +128,7 @@ impl Screen {
     pub(super) fn draw(
         &mut self,
         size: term::Size,
-        shape: CursorShape,
+        manner: Manner,
         draw: impl FnOnce(&mut Buffer) -> Option<Position>,
     ) -> io::Result<()> {
         let area = Rect::new(0, 0, size.cols, size.rows);
@@ -137,14 +141,14 @@ impl Screen {
         let cursor = draw(&mut self.next);
         CrosstermBackend::new(&mut self.out).draw(self.shown.diff_iter(&self.next))?;
         std::mem::swap(&mut self.shown, &mut self.next);
-        self.finish(cursor, shape)
+        self.finish(cursor, manner)
     }
 
     /// Draws one row of the window over what is shown; not if that is not known. Whether it was drawn.
     pub(super) fn draw_row(
         &mut self,
         row: u16,
-        shape: CursorShape,
+        manner: Manner,
         draw: impl FnOnce(&mut Buffer) -> Option<Position>,
     ) -> io::Result<bool> {
         let width = usize::from(self.shown.area.width);
@@ -157,20 +161,26 @@ impl Screen {
         queue!(self.out, BeginSynchronizedUpdate)?;
         CrosstermBackend::new(&mut self.out).draw(before.diff_iter(&after))?;
         shown.clone_from_slice(&after.content);
-        self.finish(cursor, shape)?;
+        self.finish(cursor, manner)?;
         Ok(true)
     }
 
     /// Puts the cursor where it belongs, and sends the frame.
-    fn finish(&mut self, cursor: Option<Position>, shape: CursorShape) -> io::Result<()> {
+    fn finish(&mut self, cursor: Option<Position>, manner: Manner) -> io::Result<()> {
         match cursor {
             Some(Position { x, y }) => queue!(self.out, MoveTo(x, y), Show)?,
             None => queue!(self.out, Hide)?,
         }
-        if shape != self.shape {
-            self.shape = shape;
-            queue!(self.out, style(shape))?;
+        if manner.cursor != self.manner.cursor {
+            queue!(self.out, style(manner.cursor))?;
         }
+        if manner.releases != self.manner.releases && self.tells_keys_apart() {
+            let flags =
+                if manner.releases { KEYS | KeyboardEnhancementFlags::REPORT_EVENT_TYPES } else { KEYS };
+            // In place of the flags that were pushed, which are popped all the same.
+            write!(self.out, "\x1b[={};1u", flags.bits())?;
+        }
+        self.manner = manner;
         queue!(self.out, EndSynchronizedUpdate)?;
         let mut stdout = io::stdout().lock();
         let sent = stdout.write_all(&self.out).and_then(|()| stdout.flush());
@@ -208,9 +218,7 @@ fn tell_keys_apart() -> io::Result<()> {
     // A terminal that does not answer has not.
     if known && supports_keyboard_enhancement().unwrap_or(false) {
         KEYS_APART.store(true, Ordering::Relaxed);
-        let flags = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES
-            | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS;
-        execute!(io::stdout(), PushKeyboardEnhancementFlags(flags))?;
+        execute!(io::stdout(), PushKeyboardEnhancementFlags(KEYS))?;
     }
     Ok(())
 }

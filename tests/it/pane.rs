@@ -55,6 +55,31 @@ fn keys_are_told_apart_where_the_terminal_can_and_it_is_given_back_as_it_was() {
 }
 
 #[test]
+fn repeats_and_releases_are_asked_for_while_a_program_wants_them() {
+    let mut world = World::new();
+    world.set("TERM", Some("xterm-kitty"));
+    let mut app = world.start(&[], 30, 100);
+    app.wait_until("the question for the keyboard", |screen| has(screen.raw(), "\x1b[?u"));
+    app.press("\x1b[?0u\x1b[?62c");
+    app.wait_for(" of ");
+    find(&mut app, "web-1");
+    app.press("\r");
+    prompt(&app);
+    app.press("printf '\\033[>3u'; echo ar''med; cat -v\r");
+    app.wait_until("the terminal is asked", |screen| has(screen.raw(), "\x1b[=7;1u"));
+    app.wait_for("armed");
+    // Up goes down, repeats and is let go; the leader and what follows are ours, and so are their releases.
+    app.press("\x1b[1;1:1A\x1b[1;1:2A\x1b[1;1:3A\x1b[93;5u\x1b[93;5:3u2\x1b[50;1:3ua\x1b[97;1:3u\r");
+    app.wait_for("^[[A^[[1;1:2A^[[1;1:3Aa^[[97;1:3u");
+    // Not in the list.
+    app.press("\x1b[93;5uf");
+    app.wait_until("the terminal is not asked any more", |screen| {
+        let last = |bytes: &[u8]| screen.raw().windows(bytes.len()).rposition(|window| window == bytes);
+        last(b"\x1b[=5;1u") > last(b"\x1b[=7;1u")
+    });
+}
+
+#[test]
 fn a_terminal_that_is_not_known_to_tell_keys_apart_is_not_asked() {
     let world = World::new();
     let app = world.app(30, 100);

@@ -4,10 +4,10 @@
 use super::super::KeyEncoding;
 use super::translate::Translator;
 
-/// Flags that are granted: keys that are ambiguous as escape codes (1), all keys so (8), with the text that they type (16).
-/// Releases (2) are not asked for from the user's terminal, and of alternate keys (4) crossterm tells the shifted one alone, in place
-/// of the key: programs are told that they do not get these.
-const GRANTED: u8 = 1 | 8 | 16;
+/// Flags that are granted: keys that are ambiguous as escape codes (1), repeats and releases (2), all keys as escape codes (8), with the
+/// text that they type (16). Of alternate keys (4) crossterm tells the shifted one alone, in place of the key: programs are told that
+/// they do not get these.
+const GRANTED: u8 = 1 | 2 | 8 | 16;
 /// Flags that are put aside at most; the oldest make room.
 const MAX_STACK: usize = 16;
 
@@ -33,7 +33,9 @@ impl Keyboard {
         match (self.flags(alternate), self.other_keys) {
             (0, 0) => KeyEncoding::Legacy,
             (0, level) => KeyEncoding::OtherKeys { all: level == 2 },
-            (flags, _) => KeyEncoding::Kitty { all: flags & 8 != 0, text: flags & 16 != 0 },
+            (flags, _) => {
+                KeyEncoding::Kitty { all: flags & 8 != 0, text: flags & 16 != 0, events: flags & 2 != 0 }
+            }
         }
     }
 

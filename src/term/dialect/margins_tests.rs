@@ -308,24 +308,24 @@ fn a_keyboard_that_tells_keys_apart_is_granted_where_there_is_one() {
     enhanced.set_enhanced_keys(true);
     for (bytes, keys, answers) in [
         ("\x1b[?u", Legacy, "\x1b[?0u"),
-        // Releases are not told, and programs can see that.
-        ("\x1b[>3u\x1b[?u", Kitty { all: false, text: false }, "\x1b[?1u"),
-        ("\x1b[>31u\x1b[?u", Kitty { all: true, text: true }, "\x1b[?25u"),
-        ("\x1b[<u", Kitty { all: false, text: false }, ""),
-        ("\x1b[=8;2u", Kitty { all: true, text: false }, ""),
-        ("\x1b[=8;3u", Kitty { all: false, text: false }, ""),
+        ("\x1b[>3u\x1b[?u", Kitty { all: false, text: false, events: true }, "\x1b[?3u"),
+        // Alternate keys are not told, and programs can see that.
+        ("\x1b[>31u\x1b[?u", Kitty { all: true, text: true, events: true }, "\x1b[?27u"),
+        ("\x1b[<u\x1b[=2;3u", Kitty { all: false, text: false, events: false }, ""),
+        ("\x1b[=8;2u", Kitty { all: true, text: false, events: false }, ""),
+        ("\x1b[=8;3u", Kitty { all: false, text: false, events: false }, ""),
         // The alternate screen has flags of its own.
         ("\x1b[?1049h", Legacy, ""),
-        ("\x1b[=9u", Kitty { all: true, text: false }, ""),
-        ("\x1b[?1049l", Kitty { all: false, text: false }, ""),
+        ("\x1b[=9u", Kitty { all: true, text: false, events: false }, ""),
+        ("\x1b[?1049l", Kitty { all: false, text: false, events: false }, ""),
         ("\x1b[<99u", Legacy, ""),
         ("\x1b[>4;1m\x1b[?4m", OtherKeys { all: false }, "\x1b[>4;1m"),
         ("\x1b[>4;2m", OtherKeys { all: true }, ""),
         ("\x1b[>4m", Legacy, ""),
-        ("\x1b[>4;2m\x1b[>1u", Kitty { all: false, text: false }, ""),
+        ("\x1b[>4;2m\x1b[>1u", Kitty { all: false, text: false, events: false }, ""),
         ("\x1b[!p", Legacy, ""),
         ("\x1b[>1u\x1bc", Legacy, ""),
-        ("\x1b[>1u", Kitty { all: false, text: false }, ""),
+        ("\x1b[>1u", Kitty { all: false, text: false, events: false }, ""),
     ] {
         assert_eq!(enhanced.feed(bytes.as_bytes()).answers, answers.as_bytes(), "{bytes:?}");
         assert_eq!(enhanced.input_modes().keys, keys, "{bytes:?}");

@@ -1,7 +1,7 @@
 //! Keys that have no bytes of their own in the legacy encoding, in one of the two that give them some: the kitty keyboard
 //! protocol ("Comprehensive keyboard handling in terminals"), and xterm's modifyOtherKeys (ctlseqs, `XTMODKEYS`).
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::term::KeyEncoding;
 
@@ -10,10 +10,13 @@ pub fn encode(key: &KeyEvent, encoding: KeyEncoding, out: &mut Vec<u8>) -> bool 
     let (code, modifiers) = told(key);
     match encoding {
         KeyEncoding::Legacy => false,
+        KeyEncoding::OtherKeys { .. } if key.kind == KeyEventKind::Release => false,
         KeyEncoding::OtherKeys { all } => other_keys(code, modifiers, all, out),
-        KeyEncoding::Kitty { all, text } => {
-            let typed = typed(key).filter(|_| all && text);
-            kitty(code, modifiers, all, typed, out)
+        KeyEncoding::Kitty { events: false, .. } if key.kind == KeyEventKind::Release => false,
+        KeyEncoding::Kitty { all, text, events } => {
+            let kind = if events { key.kind } else { KeyEventKind::Press };
+            let typed = typed(key).filter(|_| all && text && kind != KeyEventKind::Release);
+            kitty(code, modifiers, kind, all, typed, out)
         }
     }
 }
@@ -54,12 +57,24 @@ fn parameter(modifiers: KeyModifiers) -> u8 {
     1 + bits.iter().filter(|(held, _)| modifiers.contains(*held)).map(|(_, bit)| bit).sum::<u8>()
 }
 
-fn kitty(code: KeyCode, modifiers: KeyModifiers, all: bool, typed: Option<char>, out: &mut Vec<u8>) -> bool {
-    let unmodified = modifiers.is_empty();
+fn kitty(
+    code: KeyCode,
+    modifiers: KeyModifiers,
+    kind: KeyEventKind,
+    all: bool,
+    typed: Option<char>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let released = kind == KeyEventKind::Release;
     let (number, last) = match code {
         // Text is sent as such.
-        KeyCode::Char(_) if !all && (modifiers - KeyModifiers::SHIFT).is_empty() => return false,
-        KeyCode::Enter | KeyCode::Tab | KeyCode::Backspace if unmodified && !all => return false,
+        KeyCode::Char(_) if !all && !released && (modifiers - KeyModifiers::SHIFT).is_empty() => {
+            return false;
+        }
+        // A shell can still be typed into when a program has left the keyboard so.
+        KeyCode::Enter | KeyCode::Tab | KeyCode::Backspace if !all && (released || modifiers.is_empty()) => {
+            return false;
+        }
         KeyCode::Char(c) => (u32::from(c), 'u'),
         KeyCode::Enter => (13, 'u'),
         KeyCode::Tab => (9, 'u'),
@@ -91,12 +106,17 @@ fn kitty(code: KeyCode, modifiers: KeyModifiers, all: bool, typed: Option<char>,
         KeyCode::Menu => (57_363, 'u'),
         _ => return false,
     };
-    let text = match (number, unmodified, typed.map(u32::from)) {
-        (number, true, Some(typed)) => format!("\x1b[{number};;{typed}{last}"),
-        (number, false, Some(typed)) => format!("\x1b[{number};{};{typed}{last}", parameter(modifiers)),
-        (1, true, None) => format!("\x1b[{last}"),
-        (number, true, None) => format!("\x1b[{number}{last}"),
-        (number, false, None) => format!("\x1b[{number};{}{last}", parameter(modifiers)),
+    let held = match (kind, parameter(modifiers)) {
+        (KeyEventKind::Press, 1) => String::new(),
+        (KeyEventKind::Press, held) => held.to_string(),
+        (KeyEventKind::Repeat, held) => format!("{held}:2"),
+        (KeyEventKind::Release, held) => format!("{held}:3"),
+    };
+    let text = match (number, held.as_str(), typed.map(u32::from)) {
+        (number, held, Some(typed)) => format!("\x1b[{number};{held};{typed}{last}"),
+        (1, "", None) => format!("\x1b[{last}"),
+        (number, "", None) => format!("\x1b[{number}{last}"),
+        (number, held, None) => format!("\x1b[{number};{held}{last}"),
     };
     out.extend_from_slice(text.as_bytes());
     true
@@ -155,7 +175,7 @@ mod tests {
     #[test]
     fn kitty_tells_apart_what_was_ambiguous() {
         check(
-            KeyEncoding::Kitty { all: false, text: false },
+            KeyEncoding::Kitty { all: false, text: false, events: false },
             &[
                 (Char('a'), NONE, "a"),
                 (Char('A'), SHIFT, "A"),
@@ -195,7 +215,7 @@ mod tests {
     #[test]
     fn kitty_can_have_every_key_as_a_code() {
         check(
-            KeyEncoding::Kitty { all: true, text: false },
+            KeyEncoding::Kitty { all: true, text: false, events: false },
             &[
                 (Char('a'), NONE, "\x1b[97u"),
                 (Char('A'), SHIFT, "\x1b[97;2u"),
@@ -221,12 +241,54 @@ mod tests {
             (Tab, SHIFT, "\x1b[9;2u"),
             (Up, NONE, "\x1b[A"),
         ];
-        check(KeyEncoding::Kitty { all: true, text: true }, keys);
+        check(KeyEncoding::Kitty { all: true, text: true, events: false }, keys);
         // Without all keys, text is text.
         check(
-            KeyEncoding::Kitty { all: false, text: true },
+            KeyEncoding::Kitty { all: false, text: true, events: false },
             &[(Char('a'), NONE, "a"), (Char('A'), SHIFT, "A")],
         );
+    }
+
+    #[test]
+    fn kitty_can_have_repeats_and_releases() {
+        use KeyEventKind::{Press, Release, Repeat};
+        for (all, code, held, kind, expected) in [
+            (false, Char('a'), NONE, Press, "a"),
+            (false, Char('a'), NONE, Repeat, "a"),
+            (false, Char('a'), NONE, Release, "\x1b[97;1:3u"),
+            (false, Char('A'), SHIFT, Release, "\x1b[97;2:3u"),
+            (false, Char('c'), CONTROL, Repeat, "\x1b[99;5:2u"),
+            (false, Char('c'), CONTROL, Release, "\x1b[99;5:3u"),
+            (false, Up, NONE, Press, "\x1b[A"),
+            (false, Up, NONE, Repeat, "\x1b[1;1:2A"),
+            (false, Up, NONE, Release, "\x1b[1;1:3A"),
+            (false, Delete, SHIFT, Release, "\x1b[3;2:3~"),
+            (false, Enter, NONE, Repeat, "\r"),
+            (false, Enter, SHIFT, Release, ""),
+            (false, Backspace, NONE, Release, ""),
+            (true, Enter, NONE, Release, "\x1b[13;1:3u"),
+            (true, Char('a'), NONE, Repeat, "\x1b[97;1:2;97u"),
+            (true, Char('a'), NONE, Release, "\x1b[97;1:3u"),
+        ] {
+            let modes = InputModes {
+                keys: KeyEncoding::Kitty { all, text: true, events: true },
+                ..InputModes::default()
+            };
+            let mut sent = Vec::new();
+            encode_key(&KeyEvent::new_with_kind(code, held, kind), modes, &mut sent);
+            assert_eq!(String::from_utf8_lossy(&sent), expected, "{code:?} {held:?} {kind:?}");
+        }
+        // Whoever has not asked gets none.
+        for keys in [
+            KeyEncoding::Legacy,
+            KeyEncoding::OtherKeys { all: true },
+            KeyEncoding::Kitty { all: true, text: true, events: false },
+        ] {
+            let mut sent = Vec::new();
+            let modes = InputModes { keys, ..InputModes::default() };
+            encode_key(&KeyEvent::new_with_kind(Char('c'), CONTROL, Release), modes, &mut sent);
+            assert!(sent.is_empty(), "{keys:?}");
+        }
     }
 
     #[test]

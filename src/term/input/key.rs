@@ -7,12 +7,11 @@ use crate::term::InputModes;
 
 const ESC: u8 = 0x1b;
 
-/// Appends the bytes of a key press to `out`. Releases, lone modifiers and keys that xterm has no bytes for append nothing.
+/// Appends the bytes of a key to `out`. Lone modifiers and keys that xterm has no bytes for append nothing, nor do releases, unless they
+/// were asked for.
 pub fn encode_key(key: &KeyEvent, modes: InputModes, out: &mut Vec<u8>) {
-    if key.kind == KeyEventKind::Release {
-        return;
-    }
     if extended::encode(key, modes.keys, out)
+        || key.kind == KeyEventKind::Release
         || key.modifiers.intersects(KeyModifiers::SUPER | KeyModifiers::HYPER)
     {
         return;

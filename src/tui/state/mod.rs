@@ -28,6 +28,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossterm::event::KeyCode;
+
 use self::{
     chooser::Group,
     examination::Examinations,
@@ -98,6 +100,8 @@ pub struct State {
     pub sign_ins: u32,
     /// What lies over the screen.
     pub popup: Option<Popup>,
+    /// Keys that were pressed for us and are still down, as far as the terminal tells; the newest first.
+    pub ours: Vec<KeyCode>,
     /// A sentence in the footer.
     pub note: Option<Note>,
     /// The program is being left: until when at most.
@@ -163,6 +167,7 @@ impl State {
             size,
             keymap,
             pending: Vec::new(),
+            ours: Vec::new(),
             window: Window { tells_keys_apart: false, colours: None, focused: true, told: None },
             fleet: FleetView::new(every),
             examinations: Examinations::default(),

@@ -1,6 +1,6 @@
 //! Keys, and what the user wants by them.
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::{
     clipboard, examination, fleet, form, kept, login, look, note, paste, place, popup, problem, save,
@@ -28,8 +28,13 @@ use crate::{
 /// Keys that are held back until a search answers.
 const HELD: usize = 1000;
 
+/// Keys that are down at once at most.
+const DOWN: usize = 16;
+
 /// A key was pressed: the next of a sequence, an action, a letter of text, or something for the instance.
 pub(super) fn key(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
+    state.ours.truncate(DOWN);
+    state.ours.insert(0, event.code);
     if state.note.as_ref().is_some_and(|note| note.until.is_none()) {
         state.note = None;
     }
@@ -132,13 +137,22 @@ fn to_session(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
     if !matches!(state.context(), Context::Pane | Context::Starting) {
         return;
     }
-    if key::chord(event) == Some(Chord::control('c')) {
+    if key::chord(event) == Some(Chord::control('c')) && event.kind != KeyEventKind::Release {
         paste::cancel(state, out);
     }
     let Some(pane) = state.tabs.current().and_then(|tab| tab.pane()) else { return };
     let mut bytes = Vec::new();
     input::encode_key(event, pane.terminal.input_modes(), &mut bytes);
+    state.ours.retain(|code| *code != event.code);
     session::send(state, bytes, out);
+}
+
+/// A key was let go: told to the session unless it was pressed for us.
+pub(super) fn released(state: &mut State, event: &KeyEvent, out: &mut Vec<Effect>) {
+    match state.ours.iter().position(|code| *code == event.code) {
+        Some(place) => _ = state.ours.remove(place),
+        None => to_session(state, event, out),
+    }
 }
 
 /// Text was pasted: into a line, or into the session.

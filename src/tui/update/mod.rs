@@ -64,6 +64,10 @@ pub fn update(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             // A key that only went to the session shows nothing: its echo does.
             state.dirty = was_dirty || before.is_none() || before != quiet(state);
         }
+        Event::Released(key) => {
+            action::released(state, &key, out);
+            state.dirty = was_dirty;
+        }
         Event::Paste(text) => action::paste(state, text, out),
         Event::Mouse(mouse) => {
             state.dirty = was_dirty | mouse::mouse(state, mouse, out);

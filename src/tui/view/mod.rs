@@ -25,8 +25,11 @@ use ratatui::{
 };
 
 pub use self::{popup::last_line as popup_lines, theme::Theme};
-use super::{layout, state::State};
-use crate::term::CursorShape;
+use super::{
+    layout,
+    state::{State, tab::Tab},
+};
+use crate::term::{CursorShape, KeyEncoding};
 
 /// Draws the state into a buffer of the window's size; where the cursor is.
 pub fn view(state: &State, theme: Theme, buffer: &mut Buffer) -> Option<Position> {
@@ -65,14 +68,22 @@ pub fn view_row(state: &State, row: u16, buffer: &mut Buffer) -> Option<Position
     pane::draw_row(tab, row, layout::bands(state.size).body, buffer)
 }
 
-/// What the cursor shall look like: as the session on the screen has it, else as the user's terminal does.
-pub fn cursor_shape(state: &State) -> CursorShape {
-    match state.tabs.current() {
-        Some(tab) if state.popup.is_none() && tab.is_live() && tab.look().is_none() => {
-            let cursor = tab.pane().and_then(|pane| pane.terminal.cursor());
-            cursor.map_or(CursorShape::Default, |cursor| cursor.shape)
-        }
-        _ => CursorShape::Default,
+/// How the user's terminal shall be, beside what it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What the cursor looks like.
+    pub cursor: CursorShape,
+    /// Keys are also told when they repeat and when they are let go.
+    pub releases: bool,
+}
+
+/// As the session on the screen has it, else as the user does.
+pub fn manner(state: &State) -> Manner {
+    let live = |tab: &&Tab| state.popup.is_none() && tab.is_live() && tab.look().is_none();
+    let Some(pane) = state.tabs.current().filter(live).and_then(Tab::pane) else { return Manner::default() };
+    Manner {
+        cursor: pane.terminal.cursor().map(|cursor| cursor.shape).unwrap_or_default(),
+        releases: matches!(pane.terminal.input_modes().keys, KeyEncoding::Kitty { events: true, .. }),
     }
 }
 
