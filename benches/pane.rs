@@ -29,7 +29,7 @@ const ROWS: u16 = 40;
 const COLS: u16 = 120;
 const LENGTH: usize = 50_000_000;
 const ROUNDS: usize = 3;
-const KEYS: u32 = 400;
+const KEYS: u32 = 2000;
 /// Prints for ever, a line at a time as logs do.
 const FLOOD: &str = "yes 'Nov 23 22:14:07 web-1 app[4711]: request 4711 took 12 ms'\r";
 
