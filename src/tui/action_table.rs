@@ -99,7 +99,7 @@ pub static TABLE: &[Entry] = &[
         "command",
         "run a session document on the instance",
         Shown::BarAndMenu("command"),
-        &[(LIST, "c"), (FLEET, "alt-c"), (TAB, "leader s")],
+        &[(LIST, "c"), (FLEET, "alt-c"), (TAB, "leader e")],
     ),
     entry(
         Action::Ssh,
@@ -309,7 +309,7 @@ pub static TABLE: &[Entry] = &[
         "save",
         "save the lines of the session to a file",
         Shown::BarAndMenu("save"),
-        &[(SCROLL, "s"), (TAB.and(SCROLL), "leader w")],
+        &[(SCROLL, "s"), (TAB.and(SCROLL), "leader s")],
     ),
     entry(
         Action::ToggleColours,

@@ -308,13 +308,13 @@ mod tests {
 
     #[test]
     fn the_user_changes_keys() {
-        let keymap = configured("[keys]\nrefresh = [\"F\", \"f5\"]\nend = \"e\"\nmark = []").unwrap();
+        let keymap = configured("[keys]\nrefresh = [\"F\", \"f5\"]\nend = \"z\"\nmark = []").unwrap();
         assert_eq!(keymap.lookup(Context::List, &keys("F")), Lookup::Matched(Action::Refresh));
         assert_eq!(keymap.lookup(Context::List, &keys("r")), Lookup::Unbound);
         assert_eq!(keymap.lookup(Context::Search, &keys("F")), Lookup::Unbound, "F is text in the box");
         assert_eq!(keymap.lookup(Context::Search, &keys("f5")), Lookup::Matched(Action::Refresh));
-        assert_eq!(keymap.lookup(Context::Pane, &keys("ctrl-] e")), Lookup::Matched(Action::EndSession));
-        assert_eq!(keymap.lookup(Context::Pane, &keys("e")), Lookup::Unbound, "e belongs to the instance");
+        assert_eq!(keymap.lookup(Context::Pane, &keys("ctrl-] z")), Lookup::Matched(Action::EndSession));
+        assert_eq!(keymap.lookup(Context::Pane, &keys("z")), Lookup::Unbound, "z belongs to the instance");
         assert_eq!(keymap.keys_of(Context::List, Action::Mark), Vec::<String>::new());
     }
 

@@ -63,7 +63,7 @@ fn lines_are_saved_for_the_user_alone_and_no_file_is_overwritten() {
     open(&mut app, "web-1");
     app.press("clear; seq 1 100; printf '\\033[32mgreen\\033[m\\n'\r");
     app.wait_until("all of it", |screen| has_line(screen, "green"));
-    app.press("\x1dw");
+    app.press("\x1ds");
     app.wait_for("save the lines of web-1 to");
     app.press("\x15~/out.txt\r");
     app.wait_for("out.txt");
@@ -72,7 +72,7 @@ fn lines_are_saved_for_the_user_alone_and_no_file_is_overwritten() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("1\n2\n3\n") && text.contains("\n100\ngreen\n"), "{text}");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    app.press("\x1dw");
+    app.press("\x1ds");
     app.wait_for("save the lines of web-1 to");
     app.press("\x15~/out.txt\t\r");
     app.wait_for("there is such a file already");

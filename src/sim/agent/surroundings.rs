@@ -22,7 +22,9 @@ impl Surroundings {
             path: std::env::var_os("PATH").unwrap_or_default(),
             home: std::env::var_os("HOME")
                 .map(PathBuf::from)
-                .or_else(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned())),
+                .or_else(|| directories::UserDirs::new().map(|dirs| dirs.home_dir().to_owned()))
+                // A shell cannot start where there is nothing.
+                .map(|home| if home.is_dir() { home } else { PathBuf::from("/") }),
             lang: std::env::var_os("LANG").filter(|lang| !lang.is_empty()),
             is_root: process::is_root(),
         }

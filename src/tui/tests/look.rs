@@ -298,7 +298,7 @@ fn lines_are_saved_to_a_file_that_is_named() {
     let (mut stage, life) = full();
     stage.state.folder = "/home/me".into();
     stage.output(life, "\x1b[31mred\x1b[m");
-    stage.press("ctrl-] w");
+    stage.press("ctrl-] s");
     insta::assert_snapshot!("save", stage.screen());
     stage.press("enter");
     let saved = |stage: &mut Stage| match stage.taken().pop() {

@@ -77,7 +77,7 @@ fn scenes() -> Vec<(&'static str, Stage)> {
     scene("selecting", &looking("ctrl-] [ / 本 enter ctrl-v pageup w w"));
     scene("hints", &looking("ctrl-] u"));
     scene("link", &looking("ctrl-] u a a a"));
-    scene("saving", &looking("ctrl-] w"));
+    scene("saving", &looking("ctrl-] s"));
     scene("clipboard", &looking("ctrl-] v"));
     scene("reconnecting", &|stage| {
         let life = stage.opens("web-1");
