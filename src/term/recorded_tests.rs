@@ -15,6 +15,7 @@ const PROGRAMS: &[&str] = &[
     "fzf",
     "fzf-preview",
     "git-diff",
+    "htop",
     "less",
     "mc",
     "nano",
