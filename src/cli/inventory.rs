@@ -1,13 +1,20 @@
 //! The fleet read once, for commands that want it whole.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    future,
+    io::{self, IsTerminal},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream, stream::FuturesUnordered};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::{
-    aws::{Client, Connector, Error},
+    aws::{Client, Connector, Error, Kind},
     fleet::{
         Completeness, Connection, Context, Fact, Fleet, Instance, InstanceId, Place, State, Text, Update,
     },
@@ -15,6 +22,8 @@ use crate::{
 
 /// Accounts and regions that are read at once.
 const PLACES_AT_ONCE: usize = 16;
+/// How long nothing is said of what is waited for.
+const QUIET: Duration = Duration::from_secs(3);
 /// GetConnectionStatus calls under way at once.
 const AT_ONCE: usize = 8;
 
@@ -83,16 +92,72 @@ pub(super) struct Estate {
     pub(super) parts: Vec<Part>,
 }
 
-/// Reads them side by side; one that fails holds up no other.
+/// How long what is slow is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Until it answers.
+    Endless,
+    /// Until the user has enough of it.
+    UntilInterrupt,
+}
+
+impl Patience {
+    /// Returns when it has come to its end.
+    pub(super) async fn ends(self) {
+        if self == Self::Endless || tokio::signal::ctrl_c().await.is_err() {
+            future::pending().await
+        }
+    }
+}
+
+/// Reads them side by side; one that fails holds up no other. Who looks on is told what is waited for.
 ///
 /// # Errors
 /// None could be asked at all: the first one's reason.
-pub(super) async fn read_all(connectors: &[Connector]) -> Result<Estate, Error> {
-    let all = stream::iter(connectors.to_vec()).map(Part::new).buffered(PLACES_AT_ONCE);
-    let estate = Estate { parts: all.collect().await };
+pub(super) async fn read_all(connectors: &[Connector], patience: Patience) -> Result<Estate, Error> {
+    let read = |(at, connector)| async move { (at, Part::new(connector).await) };
+    let mut reading =
+        stream::iter(connectors.to_vec()).enumerate().map(read).buffer_unordered(PLACES_AT_ONCE);
+    let mut parts: Vec<Option<Part>> = vec![None; connectors.len()];
+    let (mut quiet, mut enough) = (pin!(tokio::time::sleep(QUIET)), pin!(patience.ends()));
+    let mut is_told = !io::stderr().is_terminal();
+    loop {
+        tokio::select! {
+            next = reading.next() => match next {
+                Some((at, part)) => parts[at] = Some(part),
+                None => break,
+            },
+            () = &mut quiet, if !is_told => {
+                is_told = true;
+                let waiting = connectors.iter().zip(&parts).filter(|(_, part)| part.is_none());
+                let places: Vec<String> = waiting.map(|(connector, _)| connector.place().words()).collect();
+                let hint = if patience == Patience::Endless { "" } else { "; ctrl-c shows what is there" };
+                eprintln!("ssmtui: waiting for {}{hint}", places.join(", "));
+            }
+            () = &mut enough => break,
+        }
+    }
+    let parts = connectors.iter().zip(parts).map(|(connector, part)| {
+        part.unwrap_or_else(|| Part {
+            connector: connector.clone(),
+            read: Err(unanswered(&connector.place())),
+        })
+    });
+    let estate = Estate { parts: parts.collect() };
     match estate.parts.first().map(|part| &part.read) {
         Some(Err(error)) if estate.reads().next().is_none() => Err(error.clone()),
         _ => Ok(estate),
+    }
+}
+
+fn unanswered(place: &Place) -> Error {
+    Error {
+        kind: Kind::Unreachable,
+        what: format!("{} is left out", place.words()),
+        why: "it had not answered when ctrl-c came".to_owned(),
+        next: "`ssmtui doctor` says whether it can be reached".to_owned(),
+        said: None,
+        ask: None,
     }
 }
 

@@ -1,6 +1,12 @@
 //! `ssmtui ls`: the fleet as a table or as JSON. What is missing is said on stderr and in the document.
 
-use std::{collections::HashSet, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    io::{self, IsTerminal},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::Timestamp;
@@ -10,7 +16,7 @@ use super::{
     Failure,
     args::Ls,
     clean,
-    inventory::{self, Estate, Part},
+    inventory::{self, Estate, Part, Patience},
     print,
     signal::{INTERRUPT, Signals},
     watch::Watch,
@@ -55,7 +61,9 @@ pub(super) async fn run(connectors: &[Connector], config: &Config, ls: &Ls) -> R
     if ls.watch {
         return watch(connectors, config, &query, ls.json).await;
     }
-    let estate = read(connectors, &query).await?;
+    // What a pipe or a script is given is all of it.
+    let patience = if io::stdout().is_terminal() { Patience::UntilInterrupt } else { Patience::Endless };
+    let estate = read(connectors, &query, patience).await?;
     let now = Timestamp::now();
     let rows = matches(estate.rows(), &query, now);
     let page = match ls.json {
@@ -84,14 +92,17 @@ pub(super) async fn run(connectors: &[Connector], config: &Config, ls: &Ls) -> R
 }
 
 /// Reads all lists, and asks which nodes are ready.
-async fn read(connectors: &[Connector], query: &Query) -> Result<Estate, Failure> {
-    let mut estate = inventory::read_all(connectors).await?;
+async fn read(connectors: &[Connector], query: &Query, patience: Patience) -> Result<Estate, Failure> {
+    let mut estate = inventory::read_all(connectors, patience).await?;
     if let Some((_, client, fleet)) = estate.reads().next()
         && estate.reads().all(|(_, _, fleet)| nothing_was_read(&fleet.completeness()))
     {
         return Err(nothing(client, &fleet.completeness()).await);
     }
-    verify(&mut estate.parts, query, &[State::Online]).await;
+    tokio::select! {
+        () = verify(&mut estate.parts, query, &[State::Online]) => {}
+        () = patience.ends() => {}
+    }
     Ok(estate)
 }
 
@@ -164,7 +175,7 @@ async fn watch(
     };
     let mut estate = tokio::select! {
         number = signals.end() => return Ok(ended(number)),
-        estate = read(connectors, query) => estate?,
+        estate = read(connectors, query, Patience::Endless) => estate?,
     };
     let mut shown = Shown::default();
     let mut readings: FuturesUnordered<_> =

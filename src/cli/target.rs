@@ -113,7 +113,7 @@ pub(super) async fn choose(
         }
         return Ok(connectors.remove(0));
     };
-    let estate = inventory::read_all(&connectors).await?;
+    let estate = inventory::read_all(&connectors, inventory::Patience::Endless).await?;
     match fleet::resolve_target(&estate.rows(), target) {
         Target::One(row) => {
             let at = estate.place_of(&row.id);

@@ -120,6 +120,21 @@ fn one_without_keys_is_asked_again_from_its_line_when_it_has_them() {
 }
 
 /// The places of `ls --json`, each with whether it is complete and what is missing.
+#[test]
+fn a_slow_place_is_named_and_can_be_left_out_of_a_table() {
+    let world = world("\"off\"", &[]);
+    let _slow = world.hold(SLOW);
+    let mut arguments = vec!["ls", "name:web-1"];
+    arguments.extend(ALL);
+    let mut ls = world.start(&arguments, 30, 150);
+    ls.wait_for("ssmtui: waiting for data/us-east-1; ctrl-c shows what is there");
+    ls.press("\x03");
+    let (code, screen) = ls.wait_exit();
+    assert_eq!(code, 3, "{screen}");
+    assert!(screen.contains("i-0c4719afa76fa448b"), "{screen}");
+    assert!(screen.contains("data/us-east-1 is left out: it had not answered when ctrl-c came"), "{screen}");
+}
+
 fn places(document: &Value) -> Vec<(String, bool, Vec<String>)> {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let places = document["places"].as_array().unwrap().iter();
