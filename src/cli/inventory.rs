@@ -150,6 +150,18 @@ pub(super) async fn read_all(connectors: &[Connector], patience: Patience) -> Re
     }
 }
 
+/// Who looks on while something about a place takes long is told so.
+pub(super) async fn not_in_silence<T>(client: &Client, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = tokio::time::timeout(QUIET, &mut work).await {
+        return done;
+    }
+    if io::stderr().is_terminal() {
+        eprintln!("ssmtui: reading the list of {}", words(client));
+    }
+    work.await
+}
+
 fn unanswered(place: &Place) -> Error {
     Error {
         kind: Kind::Unreachable,

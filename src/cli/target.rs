@@ -139,7 +139,7 @@ pub(super) async fn find(client: &Client, target: &str) -> Result<Found, Failure
     if is_id(target) {
         return Ok(Found { target: target.to_owned(), row: None, fleet: None });
     }
-    let fleet = inventory::read(client).await;
+    let fleet = inventory::not_in_silence(client, inventory::read(client)).await;
     match fleet::resolve_target(fleet.instances(), target) {
         Target::One(row) => {
             Ok(Found { target: row.target().to_string(), row: Some(row), fleet: Some(fleet) })
