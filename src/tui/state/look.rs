@@ -3,9 +3,12 @@
 use std::time::Instant;
 
 use super::line::Line;
-use crate::term::{
-    Terminal,
-    copy::{CopyMode, Direction, Position, Query, link::Link, link::labels},
+use crate::{
+    term::{
+        Terminal,
+        copy::{CopyMode, Direction, Position, Query, link::Link, link::labels},
+    },
+    tui::event::TabId,
 };
 
 /// Text that stands still, and what is being done with it.
@@ -24,6 +27,19 @@ pub struct Look {
     pub drag: Option<Drag>,
     /// Searches are regular expressions.
     pub regex: bool,
+}
+
+/// A press of the left button, to tell double clicks by.
+#[derive(Clone, Copy, Debug)]
+pub struct Click {
+    /// When.
+    pub at: Instant,
+    /// In which tab.
+    pub tab: TabId,
+    /// On which row and column of its pane.
+    pub cell: (u16, u16),
+    /// How many there have been on that cell, one soon after the other.
+    pub count: u8,
 }
 
 /// A search that is being typed.

@@ -37,6 +37,7 @@ use self::{
     form::Saved,
     forward::{Board, LaneLink, Wish},
     habit::Habits,
+    look::Click,
     place::PlaceView,
     popup::Popup,
     tab::{Phase, Tab, Tabs},
@@ -47,7 +48,6 @@ use super::{
     event::{Life, Now, TabId},
     keymap::{Keymap, Lookup},
     layout,
-    update::Click,
 };
 use crate::{
     config::{self, Chord},

@@ -2,9 +2,11 @@
 
 use super::{
     chooser::Chooser,
+    document::Hit,
     form::Form,
     line::Line,
     login::{CodeForm, SignIn},
+    place::Places,
 };
 use crate::{
     fleet::{InstanceId, Platform},
@@ -111,6 +113,14 @@ pub struct Picker {
     pub reading: Option<String>,
     /// Why the last one could not be read.
     pub failure: Option<Failure>,
+}
+
+impl Picker {
+    /// The documents that answer what is typed.
+    pub fn hits(&self, places: &Places) -> Vec<Hit> {
+        let view = places.get(self.place);
+        view.map_or_else(Vec::new, |view| view.documents.hits(self.line.text(), self.platform))
+    }
 }
 
 /// A line of the menu.

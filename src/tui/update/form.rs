@@ -8,7 +8,7 @@ use crate::{
         event::{Effect, Failure, PlaceId},
         state::{
             State,
-            document::{Documents, Hit, Status},
+            document::{Documents, Status},
             form::{Form, Saved, Subject},
             line::Line,
             popup::{Picker, Popup},
@@ -110,12 +110,6 @@ pub(super) fn list_ended(state: &mut State, place: PlaceId, generation: u64, res
     }
 }
 
-/// The documents that answer what is typed into the choice of one.
-pub(in crate::tui) fn hits(state: &State, picker: &Picker) -> Vec<Hit> {
-    let view = state.fleet.places.get(picker.place);
-    view.map_or_else(Vec::new, |view| view.documents.hits(picker.line.text(), picker.platform))
-}
-
 /// A document was read: its form.
 pub(super) fn read(state: &mut State, place: PlaceId, name: &str, result: Result<Document, Failure>) {
     let Some(Popup::Documents(picker)) = &mut state.popup else { return };
@@ -159,7 +153,7 @@ fn choose(state: &mut State, action: Action, out: &mut Vec<Effect>) -> bool {
     let Some(Popup::Documents(picker)) = &state.popup else { return false };
     let place = picker.place;
     let Some(documents) = state.fleet.places.get(place).map(|view| &view.documents) else { return false };
-    let hits = hits(state, picker);
+    let hits = picker.hits(&state.fleet.places);
     let chosen = hits.get(picker.selected).map(|hit| documents.list[hit.at].name.clone());
     let listing = documents.status == Status::Reading;
     let Some(Popup::Documents(picker)) = &mut state.popup else { return false };

@@ -1,6 +1,6 @@
 //! Looking back: the cursor, the search, the selection and the links of text that stands still.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
@@ -9,13 +9,13 @@ use crate::{
     term::copy::{Direction, Motion, Unit, link},
     tui::{
         action::Action,
-        event::{Effect, TabId},
+        event::Effect,
         layout,
         state::{
             State,
             forward::bytes,
             line::Line,
-            look::{Drag, Finding, Hints, Look},
+            look::{Click, Drag, Finding, Hints, Look},
             popup::Popup,
         },
         text::counted,
@@ -30,15 +30,6 @@ const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 const DRAG_EVERY: Duration = Duration::from_millis(40);
 /// More than this is cut off by terminals that take a hundred thousand bytes of an OSC 52.
 const USUAL_CLIPBOARD: usize = 74_000;
-
-/// A press of the left button, to tell double clicks by.
-#[derive(Clone, Copy, Debug)]
-pub struct Click {
-    at: Instant,
-    tab: TabId,
-    cell: (u16, u16),
-    count: u8,
-}
 
 /// The text of the tab on the screen that stands still.
 fn current(state: &mut State) -> Option<&mut Look> {

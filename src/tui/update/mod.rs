@@ -36,10 +36,6 @@ mod save;
 mod session;
 mod watch;
 
-pub use look::Click;
-
-pub(in crate::tui) use form::hits;
-
 use super::{
     action::Context,
     event::{Effect, Event, Now, TabId},

@@ -21,7 +21,6 @@ use crate::{
             popup::Picker,
         },
         text::{counted, fit, wrap},
-        update::hits,
     },
 };
 
@@ -260,7 +259,7 @@ pub(super) fn documents(
     );
     let cursor = Position { x: inner.x + 2 + before as u16, y: inner.y };
     let Some(view) = state.fleet.places.get(picker.place) else { return Some(cursor) };
-    let hits = hits(state, picker);
+    let hits = picker.hits(&state.fleet.places);
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(2), ..inner };
     let lines = instead(state, &view.documents.status, picker, hits.is_empty(), theme, width);
     if lines.is_empty() {
