@@ -51,11 +51,14 @@ impl Translator<'_> {
     }
 
     fn ordinary_text(&mut self, bytes: &[u8]) -> usize {
-        let ordinary = |byte: &u8| matches!(byte, 0x20..=0x7e | b'\r' | b'\n' | b'\t');
-        let length = bytes.iter().position(|byte| !ordinary(byte)).unwrap_or(bytes.len());
+        let mut length = 0;
+        while let Some(more) = ordinary_character(&bytes[length..]) {
+            length += more;
+        }
         // A mark that combines with the last character comes later, and changes nothing about it.
-        if let Some(last) = bytes[..length].iter().rev().find(|byte| **byte >= 0x20) {
-            self.state.last = char::from(*last);
+        if let Some(last) = bytes[..length].iter().rposition(|byte| matches!(byte, 0x20..=0x7e | 0xc0..)) {
+            let last = std::str::from_utf8(&bytes[last..length]).ok().and_then(|text| text.chars().next());
+            self.state.last = last.unwrap_or(self.state.last);
         }
         length
     }
@@ -300,5 +303,16 @@ impl Translator<'_> {
             }
         }
         self.state.out.extend_from_slice(text);
+    }
+}
+
+/// The length of a character that needs no looking at, or of a control that moves to the next line or column: ASCII, and of what takes
+/// more bytes what programs write most, Latin letters (U+00C0 to U+027F), and lines and blocks (U+2500 to U+259F).
+fn ordinary_character(bytes: &[u8]) -> Option<usize> {
+    match *bytes {
+        [0x20..=0x7e | b'\r' | b'\n' | b'\t', ..] => Some(1),
+        [0xc3..=0xc9, 0x80..=0xbf, ..] => Some(2),
+        [0xe2, 0x94 | 0x95, 0x80..=0xbf, ..] | [0xe2, 0x96, 0x80..=0x9f, ..] => Some(3),
+        _ => None,
     }
 }
