@@ -150,6 +150,7 @@ impl App {
                 }
             });
             let [terminate, hangup, interrupt, quit] = &mut told;
+            let front = self.state.tabs.current().map(Tab::life);
             let (mut input, mut events) = (Vec::new(), VecDeque::new());
             let mut signalled = |events: &mut VecDeque<Event>, number| {
                 self.signal.get_or_insert(number);
@@ -163,7 +164,7 @@ impl App {
                 _ = interrupt.recv() => signalled(&mut events, 2),
                 _ = quit.recv() => signalled(&mut events, 3),
                 Some(message) = messages.recv() => events.push_back(self.works.receive(message)),
-                (life, event) = self.works.sessions.next(), if !self.works.sessions.is_empty() => {
+                (life, event) = self.works.sessions.next(front), if !self.works.sessions.is_empty() => {
                     events.push_back(Event::Session { life, event });
                 }
                 () = sleep => {
@@ -183,7 +184,6 @@ impl App {
                     Err(_) => break,
                 }
             }
-            let front = self.state.tabs.current().map(Tab::life);
             self.works.sessions.drain(front, |life, event| events.push_back(Event::Session { life, event }));
             for event in events {
                 if self.happened(event)? == Next::Leave {

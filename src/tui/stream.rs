@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc::Receiver;
+use tokio::{sync::mpsc::Receiver, time::Instant};
 
 use bytes::Bytes;
 
@@ -18,9 +18,11 @@ use crate::{
 
 /// Bytes of the session in front that are parsed before the loop looks at keys again: less than a millisecond of parsing.
 const FRONT: usize = 64 << 10;
-/// Bytes of all others in that time, and of one of them: a flood that nobody sees leaves the processor to what is seen.
+/// Bytes of all others in that time: a flood that nobody sees leaves the processor to what is seen.
 const HIDDEN: usize = 8 << 10;
-const TURN: usize = 2 << 10;
+/// How long they rest when one of them had its share of that: some megabytes a second are left, more than an official agent sends, and the processor is
+/// free for what is seen.
+const REST: Duration = Duration::from_millis(1);
 /// How long a session that nobody listens to may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
@@ -30,6 +32,8 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub(super) struct Sessions {
     list: Vec<Running>,
     first: usize,
+    /// Until when the hidden ones rest.
+    rest: Option<Instant>,
 }
 
 struct Running {
@@ -140,15 +144,28 @@ impl Sessions {
         self.list.drain(..).map(end).collect()
     }
 
-    /// The next thing that happens in any session; the sessions take turns. Nothing is lost when this is not awaited to its
-    /// end.
-    pub(super) async fn next(&mut self) -> (Life, Event) {
+    /// The next thing that happens in any session; the sessions take turns, and the hidden ones rest after a flood. Nothing is lost
+    /// when this is not awaited to its end.
+    pub(super) async fn next(&mut self, front: Option<Life>) -> (Life, Event) {
+        if let Some(end) = self.rest {
+            tokio::select! {
+                biased;
+                happened = self.next_of(|life| Some(life) == front) => return happened,
+                () = tokio::time::sleep_until(end) => self.rest = None,
+            }
+        }
+        self.next_of(|_| true).await
+    }
+
+    async fn next_of(&mut self, wanted: impl Fn(Life) -> bool) -> (Life, Event) {
         poll_fn(|context| {
             let count = self.list.len();
             for step in 0..count {
                 let place = (self.first + step) % count;
                 let running = &mut self.list[place];
-                if let Poll::Ready(event) = running.events.poll_recv(context) {
+                if wanted(running.life)
+                    && let Poll::Ready(event) = running.events.poll_recv(context)
+                {
                     let life = running.life;
                     self.first = (place + 1) % count;
                     if event.is_none() {
@@ -167,12 +184,22 @@ impl Sessions {
         if let Some(running) = self.list.iter_mut().find(|running| Some(running.life) == front) {
             running.take_up_to(FRONT, &mut take);
         }
-        let (count, mut budget) = (self.list.len(), HIDDEN);
+        if self.rest.is_some() {
+            return;
+        }
+        let count = self.list.len();
+        let hidden = self.list.iter().filter(|running| Some(running.life) != front).count();
+        let (turn, mut budget) = (HIDDEN / hidden.max(1), HIDDEN);
         for _ in 0..count {
             let running = &mut self.list[self.first % count];
             self.first = (self.first + 1) % count;
-            if Some(running.life) != front {
-                budget = budget.saturating_sub(running.take_up_to(TURN.min(budget), &mut take));
+            if Some(running.life) == front {
+                continue;
+            }
+            let taken = running.take_up_to(turn, &mut take);
+            budget = budget.saturating_sub(taken);
+            if taken >= turn {
+                self.rest = Some(Instant::now() + REST);
             }
             if budget == 0 {
                 break;
@@ -257,16 +284,31 @@ mod tests {
         let mut sessions = floods();
         let taken = drain(&mut sessions, Some(life(1)));
         assert!(taken[..FRONT / PIECE.len()].iter().all(|tab| *tab == 1), "{taken:?}");
-        assert_eq!(taken[FRONT / PIECE.len()..], [0, 0, 2, 2]);
+        assert_eq!(taken[FRONT / PIECE.len()..], [0, 0, 0, 0, 2, 2, 2, 2]);
     }
 
     #[tokio::test]
-    async fn no_hidden_session_is_passed_over() {
+    async fn no_hidden_session_is_passed_over_and_a_flood_of_them_rests() {
         let mut sessions = floods();
-        let mut pieces = [0; 3];
-        for tab in (0..7).flat_map(|_| drain(&mut sessions, None)) {
-            pieces[tab as usize] += 1;
+        let mut pieces = [0_usize; 3];
+        for _ in 0..30 {
+            for tab in drain(&mut sessions, None) {
+                pieces[tab as usize] += 1;
+            }
+            assert!(drain(&mut sessions, None).is_empty(), "they rest");
+            let (life, _) = sessions.next(None).await;
+            pieces[life.tab.0 as usize] += 1;
         }
-        assert_eq!(pieces, [14; 3]);
+        let most = pieces.iter().max().unwrap();
+        assert!(pieces.iter().all(|count| count + 5 >= *most), "{pieces:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_seen_does_not_wait_while_the_hidden_rest() {
+        let mut sessions = floods();
+        for _ in 0..10 {
+            drain(&mut sessions, Some(life(1)));
+            assert_eq!(sessions.next(Some(life(1))).await.0, life(1));
+        }
     }
 }
