@@ -184,7 +184,8 @@ impl App {
                     Err(_) => break,
                 }
             }
-            self.works.sessions.drain(front, |life, event| events.push_back(Event::Session { life, event }));
+            let take = |life, event| events.push_back(Event::Session { life, event });
+            self.works.sessions.drain(front, Instant::now(), take);
             for event in events {
                 if self.happened(event)? == Next::Leave {
                     return Ok(());

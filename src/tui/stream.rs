@@ -3,10 +3,10 @@
 use std::{
     future::{Future, poll_fn},
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::{sync::mpsc::Receiver, time::Instant};
+use tokio::sync::mpsc::Receiver;
 
 use bytes::Bytes;
 
@@ -151,7 +151,7 @@ impl Sessions {
             tokio::select! {
                 biased;
                 happened = self.next_of(|life| Some(life) == front) => return happened,
-                () = tokio::time::sleep_until(end) => self.rest = None,
+                () = tokio::time::sleep_until(end.into()) => self.rest = None,
             }
         }
         self.next_of(|_| true).await
@@ -179,14 +179,15 @@ impl Sessions {
         .await
     }
 
-    /// What is there already, given to `take` one by one: of the session in front first, then of the others in turns.
-    pub(super) fn drain(&mut self, front: Option<Life>, mut take: impl FnMut(Life, Event)) {
+    /// What is there already, given to `take` one by one: of the session in front first, then of the others in turns, unless they rest.
+    pub(super) fn drain(&mut self, front: Option<Life>, now: Instant, mut take: impl FnMut(Life, Event)) {
         if let Some(running) = self.list.iter_mut().find(|running| Some(running.life) == front) {
             running.take_up_to(FRONT, &mut take);
         }
-        if self.rest.is_some() {
+        if self.rest.is_some_and(|end| now < end) {
             return;
         }
+        self.rest = None;
         let count = self.list.len();
         let hidden = self.list.iter().filter(|running| Some(running.life) != front).count();
         let (turn, mut budget) = (HIDDEN / hidden.max(1), HIDDEN);
@@ -199,7 +200,7 @@ impl Sessions {
             let taken = running.take_up_to(turn, &mut take);
             budget = budget.saturating_sub(taken);
             if taken >= turn {
-                self.rest = Some(Instant::now() + REST);
+                self.rest = Some(now + REST);
             }
             if budget == 0 {
                 break;
@@ -273,16 +274,16 @@ mod tests {
         sessions
     }
 
-    fn drain(sessions: &mut Sessions, front: Option<Life>) -> Vec<u32> {
+    fn drain(sessions: &mut Sessions, front: Option<Life>, now: Instant) -> Vec<u32> {
         let mut taken = Vec::new();
-        sessions.drain(front, |life, _| taken.push(life.tab.0));
+        sessions.drain(front, now, |life, _| taken.push(life.tab.0));
         taken
     }
 
     #[tokio::test]
     async fn what_is_seen_comes_first_and_what_is_hidden_takes_turns() {
         let mut sessions = floods();
-        let taken = drain(&mut sessions, Some(life(1)));
+        let taken = drain(&mut sessions, Some(life(1)), Instant::now());
         assert!(taken[..FRONT / PIECE.len()].iter().all(|tab| *tab == 1), "{taken:?}");
         assert_eq!(taken[FRONT / PIECE.len()..], [0, 0, 0, 0, 2, 2, 2, 2]);
     }
@@ -292,10 +293,11 @@ mod tests {
         let mut sessions = floods();
         let mut pieces = [0_usize; 3];
         for _ in 0..30 {
-            for tab in drain(&mut sessions, None) {
+            let now = Instant::now();
+            for tab in drain(&mut sessions, None, now) {
                 pieces[tab as usize] += 1;
             }
-            assert!(drain(&mut sessions, None).is_empty(), "they rest");
+            assert!(drain(&mut sessions, None, now).is_empty(), "they rest");
             let (life, _) = sessions.next(None).await;
             pieces[life.tab.0 as usize] += 1;
         }
@@ -307,8 +309,18 @@ mod tests {
     async fn what_is_seen_does_not_wait_while_the_hidden_rest() {
         let mut sessions = floods();
         for _ in 0..10 {
-            drain(&mut sessions, Some(life(1)));
+            drain(&mut sessions, Some(life(1)), Instant::now());
             assert_eq!(sessions.next(Some(life(1))).await.0, life(1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_in_front_does_not_keep_the_hidden_resting() {
+        let mut sessions = floods();
+        let mut now = Instant::now();
+        for _ in 0..5 {
+            assert!(drain(&mut sessions, Some(life(1)), now).contains(&0));
+            now += REST;
         }
     }
 }
