@@ -1,9 +1,20 @@
 //! What a session's programs and the user's terminal tell each other through the pane: keys and the focus.
 
-use crate::harness::{World, find, open, prompt};
+use crate::harness::{Program, World, open};
 
 fn has(raw: &[u8], bytes: &str) -> bool {
     raw.windows(bytes.len()).any(|window| window == bytes.as_bytes())
+}
+
+/// The app on a terminal that tells keys apart.
+fn on_kitty() -> (World, Program) {
+    let mut world = World::new();
+    world.set("TERM", Some("xterm-kitty"));
+    let mut app = world.start(&[], 30, 100);
+    app.wait_until("the question for the keyboard", |screen| has(screen.raw(), "\x1b[?u"));
+    app.press("\x1b[?0u\x1b[?62c");
+    app.wait_for(" of ");
+    (world, app)
 }
 
 #[test]
@@ -31,16 +42,9 @@ fn a_program_is_told_when_the_window_loses_the_focus() {
 
 #[test]
 fn keys_are_told_apart_where_the_terminal_can_and_it_is_given_back_as_it_was() {
-    let mut world = World::new();
-    world.set("TERM", Some("xterm-kitty"));
-    let mut app = world.start(&[], 30, 100);
-    app.wait_until("the question for the keyboard", |screen| has(screen.raw(), "\x1b[?u"));
-    app.press("\x1b[?0u\x1b[?62c");
-    app.wait_for(" of ");
+    let (_world, mut app) = on_kitty();
     app.look(|screen| assert!(has(screen.raw(), "\x1b[>5u"), "keys were not asked to be told apart"));
-    find(&mut app, "web-1");
-    app.press("\r");
-    prompt(&app);
+    open(&mut app, "web-1");
     app.press("printf '\\033[>1u'; echo ar''med; cat -v\r");
     app.wait_for("armed");
     // Shift and enter, and control with a letter that was the tab key.
@@ -56,15 +60,8 @@ fn keys_are_told_apart_where_the_terminal_can_and_it_is_given_back_as_it_was() {
 
 #[test]
 fn repeats_and_releases_are_asked_for_while_a_program_wants_them() {
-    let mut world = World::new();
-    world.set("TERM", Some("xterm-kitty"));
-    let mut app = world.start(&[], 30, 100);
-    app.wait_until("the question for the keyboard", |screen| has(screen.raw(), "\x1b[?u"));
-    app.press("\x1b[?0u\x1b[?62c");
-    app.wait_for(" of ");
-    find(&mut app, "web-1");
-    app.press("\r");
-    prompt(&app);
+    let (_world, mut app) = on_kitty();
+    open(&mut app, "web-1");
     app.press("printf '\\033[>3u'; echo ar''med; cat -v\r");
     app.wait_until("the terminal is asked", |screen| has(screen.raw(), "\x1b[=7;1u"));
     app.wait_for("armed");

@@ -119,7 +119,6 @@ fn one_without_keys_is_asked_again_from_its_line_when_it_has_them() {
     app.wait_until("the other as it was: one line asks for one place", other);
 }
 
-/// The places of `ls --json`, each with whether it is complete and what is missing.
 #[test]
 fn a_slow_place_is_named_and_can_be_left_out_of_a_table() {
     let world = world("\"off\"", &[]);
@@ -135,6 +134,7 @@ fn a_slow_place_is_named_and_can_be_left_out_of_a_table() {
     assert!(screen.contains("data/us-east-1 is left out: it had not answered when ctrl-c came"), "{screen}");
 }
 
+/// The places of `ls --json`, each with whether it is complete and what is missing.
 fn places(document: &Value) -> Vec<(String, bool, Vec<String>)> {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let places = document["places"].as_array().unwrap().iter();
